@@ -146,6 +146,9 @@ regret: $B/keepwarm ## how far a plan is from the cheapest that brute force find
 # Each way against cold starts on the embedded week and on a public one; tests/cases/mitigations.txt keeps what it printed last.
 mitigations: $B/keepwarm ## what each way against cold starts does to cost, cold requests and TTFT
 	@KEEPWARM=$B/keepwarm /usr/bin/python3 tests/cases/mitigations.py
+# The best schedules by the hour, how near the best they are, and what they do on other weeks; tests/cases/schedules.txt keeps it.
+schedules: $B/keepwarm ## how far schedules by the hour are from the best of their kind
+	@KEEPWARM=$B/keepwarm /usr/bin/python3 tests/cases/schedules.py
 # Rewrites tests/sim/cli/golden/*.txt from what the program prints now: read the difference before you commit it.
 golden: $B/keepwarm ## rewrite the golden texts of tests/sim/cli; read them as a diff
 	@KEEPWARM=$B/keepwarm tests/sim/cli/test_golden.sh --rewrite
@@ -224,7 +227,7 @@ fuzz: ## every parser under libFuzzer for FUZZ_S=60 seconds each
 fuzz-run: $(FUZZ)
 	@tests/fuzz/run.sh $(FUZZ_S) $(FUZZ)
 .PHONY: all coverage lib cuda gpu-programs gpu-test bench demo notebooks golden install fidelity profiles kernels deps test check mutations fuzz \
-  oracle regret search mitigations format format-check help
+  oracle regret search mitigations schedules format format-check help
 # Steps of the above, for no one to call: not in make help.
 .PHONY: plugin cuda-tests fuzz-run fuzz-lib FORCE
 .SECONDARY:

@@ -3,7 +3,6 @@
 #include <string.h>
 #include "sim/fleet/pool/cold_start.h"
 
-#define WITHIN 0.95 /* of the starts are over when a level rises; the same share as prewarm.c has */
 #define WEEK_S (7 * INT64_C(86400))
 
 void kw_schedule_fill(struct kw_schedule *s, uint32_t warm)
@@ -119,5 +118,5 @@ enum kw_status kw_schedule_floor(struct kw_floor *out, const struct kw_schedule 
 enum kw_status kw_schedule_lead(const struct kw_deployment *d, kw_ns *lead, struct kw_error *err)
 {
     *lead = d->schedule.lead;
-    return *lead == KW_LEAD_AUTO ? kw_start_quantile(&d->cold, &d->scaling, WITHIN, lead, err) : KW_OK;
+    return *lead == KW_LEAD_AUTO ? kw_start_quantile(&d->cold, &d->scaling, KW_SCHEDULE_WITHIN, lead, err) : KW_OK;
 }

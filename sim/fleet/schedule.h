@@ -7,6 +7,7 @@
 #include "sim/fleet/deployment.h"
 
 #define KW_WEEK_MINUTES (7 * 24 * 60)
+#define KW_SCHEDULE_WITHIN 0.95 /* of the starts are over when a level rises; the same share as prewarm.c has */
 
 /* From `from` to `to`, minutes of the local week, 0 Monday 00:00; to <= from: on beyond the week's end into the next one. The
  * levels are written over what holds there; a level that its neighbour has too adds no change. KW_ERANGE: more than

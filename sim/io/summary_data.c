@@ -426,13 +426,24 @@ static void add_schedules(cJSON *root, const struct kw_plan *p, bool *lost)
         cJSON *o = cJSON_CreateObject();
         add_text(o, "constant", s->label, lost);
         add_number(o, "constant_usd_month", s->constant, lost);
-        add_number(o, "bound_usd_month", isinf(s->bound) ? NAN : s->bound, lost);
+        add_number(o, "bound_usd_month", isinf(s->found.bound) ? NAN : s->found.bound, lost);
+        add_number(o, "foresight_usd_month", isinf(s->foresight) ? NAN : s->foresight, lost);
         add_number(o, "usd_month", s->found.any ? s->found.cost : NAN, lost);
         add_number(o, "ttft_p95_s", s->found.any ? s->found.ttft_p95_s : NAN, lost);
         add_number(o, "point", s->candidate < 0 ? NAN : (double)s->candidate, lost);
         if (s->found.any) add_rules(o, &s->choice.schedule, lost);
         add_number(o, "drawn", s->drawn, lost);
         add_number(o, "met", s->met, lost);
+        if (s->found.any) {
+            add_number(o, "hours", s->found.n, lost);
+            add_number(o, "share_of_late", s->share, lost);
+            cJSON *fitted = cJSON_AddObjectToObject(o, "fitted_to_replayed_days");
+            add_number(fitted, "usd_month", s->close.cost, lost);
+            add_number(fitted, "hours", s->close.n, lost);
+            add_number(fitted, "bound_usd_month", s->close.bound, lost);
+            add_number(fitted, "met", s->close_met, lost);
+            add_rules(fitted, &s->close_schedule, lost);
+        }
         add_bool(o, "fits_replayed_days_alone", s->fits_alone, lost);
         if (s->weeks) {
             cJSON *later = cJSON_AddObjectToObject(o, "later");

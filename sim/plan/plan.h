@@ -166,14 +166,20 @@ struct kw_otherwise {
 struct kw_plan_schedule { /* the best schedule of an offer, by the hour of the week */
     char label[160];      /* of the platform's best constant level that meets the objectives, */
     double constant;      /* USD a month: what that costs */
-    double bound;         /* USD a month: no schedule by the hour of the week costs less; NAN: not known */
-    struct kw_schedule_found found;
+    struct kw_schedule_found
+        found; /* with the bound of its own kind: as many hours, as many late; where none was found, of
+                                       the first kind that was looked for */
+    struct kw_schedule_found
+        close;           /* the cheapest on the replayed days whatever it does on others, of the same deployment */
+    double foresight;    /* USD a month: no schedule that knows each hour of these weeks costs less; NAN: not known */
     uint32_t drawn, met; /* drawings of the days it was judged by, and those in which it meets the objectives */
+    struct kw_schedule close_schedule;
+    uint32_t close_met; /* the same of `close` */
     bool fits_alone; /* a schedule was found, and given up: it meets them on the replayed days, and on too few others */
     struct kw_choice choice; /* with it, where any was found */
     ptrdiff_t candidate;     /* -1: no schedule saves enough */
     size_t of;               /* of the search alone, as the next */
-    double share;
+    double share;            /* of the late requests that the objectives allow: so many may be late */
     uint32_t weeks; /* others than those that a schedule was fitted to, on which it was judged; 0: there are none */
     struct kw_hours_run later; /* there */
 };

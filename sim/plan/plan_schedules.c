@@ -1,12 +1,11 @@
-/* Schedules by the hour of the week for serverless offers that they may make the cheapest, each with the bound that tells how far
- * from the best it can be. What is looked at follows from the trace itself, which a pruned and an exhaustive plan know
+/* Schedules by the hour of the week for serverless offers that they may make the cheapest, each with the bounds that tell how far
+ * from the best of its kind it can be, and what it costs not to know the weeks ahead. What is looked at follows from the trace itself, which a pruned and an exhaustive plan know
  * alike. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include "sim/plan/plan_internal.h"
-#include "sim/plan/schedule/bound.h"
 #include "workloads/window.h"
 
 #define WORTH 0.01 /* of the cost: less is no reason for a schedule */
@@ -109,12 +108,14 @@ static bool alike(const struct kw_plan *p, size_t i, size_t j)
            x->scaling.max_replicas == y->scaling.max_replicas;
 }
 
+struct levels {
+    uint32_t least, most;
+};
+
 /* From the fewest that a candidate of its family keeps warm to one more than the first constant level that meets. */
-static struct kw_schedule_search levels_of(const struct kw_plan *p, size_t looked, size_t of, double limit)
+static struct levels levels_of(const struct kw_plan *p, size_t looked, size_t of)
 {
-    struct kw_schedule_search how = {
-        .least = UINT32_MAX, .most = UINT32_MAX, .share = 1, .bound = NAN, .limit = limit
-    };
+    struct levels how = { UINT32_MAX, UINT32_MAX };
     for (size_t i = 0; i < looked; i++) {
         const struct kw_choice *c = constant(p, i);
         if (!c || p->family[i] != p->family[of]) continue;
@@ -129,10 +130,17 @@ static struct kw_schedule_search levels_of(const struct kw_plan *p, size_t looke
     return how;
 }
 
-/* Whether it meets the objectives on other days too: drawings of the trace's, where there are enough to draw from. */
-static enum kw_status holds(struct kw_plan *p, struct kw_plan_schedule *s, const struct kw_choice *with,
-                            const struct kw_study *study, const struct kw_sweep_options *run, bool *does,
-                            struct kw_error *err)
+static struct kw_choice with_levels(const struct kw_choice *of, const struct kw_hours *h, const uint32_t *level)
+{
+    struct kw_choice c = *of;
+    kw_hours_schedule(h, level, &c.schedule);
+    c.scaling.keep_warm = kw_schedule_least(&c.schedule);
+    return c;
+}
+
+/* In how many drawings of the trace's days, where there are enough to draw from, it meets the objectives too. */
+static enum kw_status holds(struct kw_plan *p, const struct kw_choice *with, const struct kw_study *study,
+                            const struct kw_sweep_options *run, uint32_t *drawn, uint32_t *met, struct kw_error *err)
 {
     struct kw_study own = *study;
     struct kw_choice copy = *with;
@@ -149,12 +157,57 @@ static enum kw_status holds(struct kw_plan *p, struct kw_plan_schedule *s, const
     st = kw_sweep_open(&sweep, &c, 1, &own, run, err);
     if (st == KW_OK) st = kw_sweep_advance(sweep, &x, &zero, 1, kw_sweep_replications(sweep), err);
     kw_sweep_close(sweep);
-    s->drawn = x.drawn;
-    s->met = x.met;
+    *drawn = x.drawn;
+    *met = x.met;
     p->simulations += x.replications;
-    *does = x.drawn == 0 || x.met >= MET;
     kw_point_free(&x);
     return st;
+}
+
+/* What of candidate `of` is known already, and what was found first: the cheapest on the replayed days. */
+struct look {
+    struct kw_known known;
+    struct kw_schedule_found close;
+    struct kw_schedule close_schedule;
+    uint32_t close_met;
+    bool any_close;
+};
+
+/* One kind of schedule; *done where it is taken, or no other kind can be cheaper. */
+static enum kw_status look_for_kind(struct kw_plan *p, struct kw_plan_schedule *s, struct look *l, size_t of,
+                                    const struct kw_hours *h, const struct kw_schedule_search *how,
+                                    const struct kw_study *study, const struct kw_sweep_options *run, bool *done,
+                                    struct kw_error *err)
+{
+    struct kw_schedule_found found;
+    uint32_t drawn = 0, met = 0;
+    enum kw_status st = kw_schedule_search(&found, &l->known, h, how, err);
+    if (st != KW_OK) return st;
+    p->simulations += found.runs;
+    if (!s->found.any && !s->found.n) s->found = found; /* its bound is told where nothing is found */
+    *done = !found.any && how->share >= 1;              /* coarser hours save no more */
+    if (!found.any) return KW_OK;
+    struct kw_choice with = with_levels(&p->candidates[of].choice[0], h, found.level);
+    if ((st = holds(p, &with, study, run, &drawn, &met, err)) != KW_OK) return st;
+    if (!l->any_close) {
+        l->any_close = true;
+        l->close = found;
+        l->close_schedule = with.schedule;
+        l->close_met = met;
+    }
+    *done = drawn == 0 || met >= MET;
+    s->fits_alone |= !*done;
+    if (!*done) return KW_OK;
+    s->found = found;
+    s->drawn = drawn;
+    s->met = met;
+    s->close = l->close;
+    s->close_schedule = l->close_schedule;
+    s->close_met = l->close_met;
+    s->choice = with;
+    s->of = of;
+    s->share = how->share;
+    return kw_schedule_foresight(&l->known, &s->foresight, err);
 }
 
 /* The cheapest schedule of candidate `of` into *s, where it is cheaper than what is there: by the finest hours by which it
@@ -163,41 +216,22 @@ static enum kw_status look_for(struct kw_plan *p, size_t looked, struct kw_plan_
                                const struct grains *g, const struct kw_study *study, const struct kw_sweep_options *run,
                                struct kw_error *err)
 {
-    double limit = s->found.any ? s->found.cost : s->constant * (1 - WORTH), bound;
-    struct kw_schedule_search how = levels_of(p, looked, of, limit);
-    struct kw_hours week;
-    enum kw_status st = kw_hours_init(&week, study->trace, g->of[GRAINS - 1].zone, 168, err);
-    if (st == KW_OK) st = kw_schedule_bound(&bound, &week, &p->candidates[of], study, run, how.least, err);
-    kw_hours_free(&week);
+    struct levels levels = levels_of(p, looked, of);
+    struct kw_schedule_search how = { .limit = s->found.any ? s->found.cost : s->constant * (1 - WORTH) };
+    struct look l = { .any_close = false };
+    bool done = false;
+    enum kw_status st =
+        kw_known_init(&l.known, &p->candidates[of], study, run, g->of[GRAINS - 1].zone, levels.least, levels.most, err);
     if (st != KW_OK) return st;
-    p->simulations++;
-    how.bound = bound;
-    s->bound = isnan(bound) || isnan(s->bound) ? NAN : fmin(s->bound, bound);
-    for (size_t k = g->first; k < GRAINS; k++)
-        for (size_t tight = 0; tight < SHARES; tight++) {
-            struct kw_schedule_found found;
-            struct kw_plan_schedule judged = *s;
-            bool does = false;
+    p->simulations += l.known.runs;
+    if (!s->found.any) st = kw_schedule_foresight(&l.known, &s->foresight, err);
+    for (size_t k = g->first; k < GRAINS && st == KW_OK && !done; k++)
+        for (size_t tight = 0; tight < SHARES && st == KW_OK && !done; tight++) {
             how.share = share[tight];
-            st = kw_schedule_search(&found, &g->of[k], &p->candidates[of], study, run, &how, err);
-            p->simulations += st == KW_OK ? found.runs : 0;
-            if (st != KW_OK) return st;
-            if (!found.any && !tight) return st; /* coarser hours save no more */
-            if (!found.any) continue;
-            struct kw_choice with = p->candidates[of].choice[0];
-            kw_hours_schedule(&g->of[k], found.level, &with.schedule);
-            with.scaling.keep_warm = kw_schedule_least(&with.schedule);
-            if ((st = holds(p, &judged, &with, study, run, &does, err)) != KW_OK) return st;
-            s->fits_alone |= !does;
-            if (!does) continue;
-            *s = judged;
-            s->found = found;
-            s->choice = with;
-            s->of = of;
-            s->share = share[tight];
-            return KW_OK;
+            st = look_for_kind(p, s, &l, of, &g->of[k], &how, study, run, &done, err);
         }
-    return KW_OK;
+    kw_known_free(&l.known);
+    return st;
 }
 
 /* A schedule found in the first half of the weeks alone, on the weeks after it. */
@@ -212,9 +246,10 @@ static enum kw_status judge_later(struct kw_plan *p, size_t looked, struct kw_pl
     struct kw_trace a, b;
     struct kw_hours of_a, of_b;
     struct kw_study own = *study;
-    struct kw_schedule_found found;
-    struct kw_schedule_search how = levels_of(p, looked, s->of, INFINITY);
-    how.share = s->share;
+    struct kw_schedule_found found = { .any = false };
+    struct kw_known known = { .runs = 0 };
+    struct levels levels = levels_of(p, looked, s->of);
+    const struct kw_schedule_search how = { .share = s->share, .limit = INFINITY };
     if (weeks < 2 || kw_window_cut(&a, all, &first, NULL) != KW_OK) return KW_OK; /* of one week there are no others */
     if (kw_window_cut(&b, all, &later, NULL) != KW_OK) {
         kw_trace_free(&a);
@@ -223,11 +258,13 @@ static enum kw_status judge_later(struct kw_plan *p, size_t looked, struct kw_pl
     enum kw_status st = kw_hours_init(&of_a, &a, zone, s->found.n, err);
     if (st == KW_OK && (st = kw_hours_init(&of_b, &b, zone, s->found.n, err)) == KW_OK) {
         own.trace = &a;
-        st = kw_schedule_search(&found, &of_a, &p->candidates[s->of], &own, run, &how, err);
+        st = kw_known_init(&known, &p->candidates[s->of], &own, run, zone, levels.least, levels.most, err);
+        if (st == KW_OK) st = kw_schedule_search(&found, &known, &of_a, &how, err);
+        p->simulations += known.runs + found.any;
+        kw_known_free(&known);
         own.trace = &b;
         if (st == KW_OK && found.any)
-            st = kw_hours_try(&of_b, &p->candidates[s->of], &own, run, found.level, 1, &s->later, err);
-        if (st == KW_OK) p->simulations += found.runs + found.any;
+            st = kw_hours_try(&of_b, &p->candidates[s->of], &own, run, found.level, 1, &s->later, NULL, err);
         if (st == KW_OK && found.any) s->weeks = (uint32_t)(weeks - weeks / 2);
         kw_hours_free(&of_b);
     }
@@ -244,7 +281,7 @@ static enum kw_status add(struct kw_plan *p, size_t looked, const struct shop *s
     memset(s, 0, sizeof *s);
     s->constant = cost_of(p, shop->best);
     s->of = shop->best;
-    s->bound = INFINITY;
+    s->foresight = NAN;
     s->candidate = -1;
     kw_candidate_label(&p->candidates[shop->best], s->label, sizeof s->label);
     enum kw_status st = look_for(p, looked, s, shop->best, g, study, run, err);

@@ -3,6 +3,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include "sim/fleet/pool/cold_start.h"
 
 #define HOUR KW_NS_PER_HOUR
 
@@ -126,7 +127,8 @@ struct looker {
     const struct kw_trace *trace;
     const struct kw_hours_objective *objective;
     uint32_t n_objectives;
-    struct kw_hours_run *out;
+    kw_ns lead;
+    struct kw_hours_step *step; /* [candidates * pieces], NULL: nobody asks */
 };
 
 static bool counts_against(const struct kw_hours_objective *o, const struct kw_trace *t, const struct kw_record *r)
@@ -146,41 +148,62 @@ static bool counts_against(const struct kw_hours_objective *o, const struct kw_t
     return false;
 }
 
-/* Only its own candidate's row is written. Records and lives are of the windows added up. */
+/* Into the pieces it is billed in, by the shifted clock. */
+static void add_billed(const struct looker *l, struct kw_hours_step *step, kw_ns from, kw_ns to, uint32_t passes)
+{
+    kw_ns window = l->trace->span;
+    while (from < to) {
+        kw_ns in = (from + l->lead) % window, left = to - from;
+        size_t at = kw_hours_at(l->h, in);
+        if (left > l->h->begin[at + 1] - in) left = l->h->begin[at + 1] - in;
+        step[at].billed += (double)left / 1e9 / passes;
+        from += left;
+    }
+}
+
+/* Alive at the begin of which pieces of the first window. */
+static void add_before(const struct looker *l, struct kw_hours_step *step, const struct kw_life *x)
+{
+    kw_ns window = l->trace->span, born = x->born + l->lead, gone = x->gone + l->lead;
+    if (x->born >= window) return;
+    kw_ns round = born - born % window;
+    size_t at = kw_hours_at(l->h, born % window);
+    for (;;) {
+        if (++at == l->h->pieces) {
+            at = 0;
+            round += window;
+        }
+        kw_ns begin = round + l->h->begin[at];
+        if (begin > gone || begin - l->lead > window) return;
+        step[at].before++;
+    }
+}
+
+/* Only its own candidate's row is written. Records are of the first of the windows added up. */
 static void look(void *ctx, size_t candidate, const struct kw_outcome *o)
 {
     const struct looker *l = ctx;
-    struct kw_hours_run *run = &l->out[candidate];
-    const struct kw_choice *c = &l->of->choice[0];
+    struct kw_hours_step *step = l->step + candidate * l->h->pieces;
     const struct kw_ledger *g = &o->ledger[0];
-    kw_ns window = o->window / o->passes;
     for (uint64_t i = 0; i < (g->places ? g->nodes_n : g->lives_n); i++) {
-        const struct kw_life *x = g->places ? &g->nodes[i] : &g->lives[i];
         kw_ns from, to;
-        kw_hours_billed(x, kw_choice_meter(c), &from, &to);
-        while (from < to) {
-            kw_ns in = from % window, pass = from - in;
-            size_t at = kw_hours_at(l->h, in);
-            kw_ns end = pass + l->h->begin[at + 1];
-            if (end > to) end = to;
-            run->billed[l->h->which[at]] += (double)(end - from) / 1e9 / o->passes;
-            from = end;
-        }
+        kw_hours_billed(g->places ? &g->nodes[i] : &g->lives[i], kw_choice_meter(&l->of->choice[0]), &from, &to);
+        add_billed(l, step, from, to, o->passes);
     }
+    for (uint64_t i = 0; i < g->lives_n; i++) add_before(l, step, &g->lives[i]);
     for (uint64_t i = 0; o->records && i < o->arrived / o->passes; i++) {
         const struct kw_record *r = &o->records[i];
-        uint32_t hour = l->h->which[kw_hours_at(l->h, l->trace->arrival[r->request])];
-        for (uint32_t k = 0; k < l->n_objectives; k++)
-            run->bad[k][hour] += counts_against(&l->objective[k], l->trace, r);
+        size_t at = kw_hours_at(l->h, (l->trace->arrival[r->request] + l->lead) % l->trace->span);
+        for (uint32_t k = 0; k < l->n_objectives; k++) step[at].bad[k] += counts_against(&l->objective[k], l->trace, r);
     }
 }
 
 enum kw_status kw_hours_try(const struct kw_hours *h, const struct kw_candidate *of, const struct kw_study *study,
                             const struct kw_sweep_options *run, const uint32_t *level, size_t n,
-                            struct kw_hours_run *out, struct kw_error *err)
+                            struct kw_hours_run *out, struct kw_hours_step *step, struct kw_error *err)
 {
     struct kw_hours_objective objective[KW_HOURS_OBJECTIVES];
-    struct looker l = { h, of, study->trace, objective, kw_hours_objectives(study, objective), out };
+    struct looker l = { h, of, study->trace, objective, kw_hours_objectives(study, objective), 0, step };
     struct kw_study own = *study;
     struct kw_candidate *c = calloc(n, sizeof *c);
     struct kw_point *p = calloc(n, sizeof *p);
@@ -190,11 +213,14 @@ enum kw_status kw_hours_try(const struct kw_hours *h, const struct kw_candidate 
     assert(of->n == 1 && n > 0);
     own.replications = 1;
     own.precision = 0;
-    own.records = true;
+    own.records = step != NULL;
     own.series_step = 0;
-    own.look = look;
+    own.look = step ? look : NULL;
     own.look_ctx = &l;
     memset(out, 0, n * sizeof *out);
+    if (step) memset(step, 0, n * h->pieces * sizeof *step);
+    if (st == KW_OK && step)
+        st = kw_start_quantile(&of->choice[0].cold, &of->choice[0].scaling, KW_SCHEDULE_WITHIN, &l.lead, err);
     for (size_t k = 0; k < n && st == KW_OK; k++) {
         all[k] = k;
         st = kw_candidate_copy(&c[k], of, err);

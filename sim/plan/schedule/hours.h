@@ -38,17 +38,23 @@ uint32_t kw_hours_objectives(const struct kw_study *study, struct kw_hours_objec
 
 struct kw_hours_run {
     bool feasible;
-    double cost, ttft_p95_s;                       /* USD a month */
-    double billed[KW_HOURS_MAX];                   /* replica-s */
-    double bad[KW_HOURS_OBJECTIVES][KW_HOURS_MAX]; /* requests that arrived in the hour */
+    double cost, ttft_p95_s; /* USD a month */
+};
+
+/* One piece of the window in a run, from a start's lead before the clock's full hour (there the level changes for whoever
+ * starts) to the same before the next; the first piece begins so long before the window's end. */
+struct kw_hours_step {
+    uint32_t before; /* replicas alive at its begin, those that start included, before the level changes */
+    double billed;   /* replica-s */
+    double bad[KW_HOURS_OBJECTIVES]; /* requests that arrived in it */
 };
 
 /* Runs the candidate, which has one deployment, on the trace itself with each of n levels by the hour, level[k * h->n]:
  * as a sweep does, so the same on any number of threads. candidates[n] and what they are is left to the caller to
- * simulate again: nothing is kept. */
+ * simulate again: nothing is kept. step[n * h->pieces] may be NULL. */
 enum kw_status kw_hours_try(const struct kw_hours *h, const struct kw_candidate *of, const struct kw_study *study,
                             const struct kw_sweep_options *run, const uint32_t *level, size_t n,
-                            struct kw_hours_run *out, struct kw_error *err);
+                            struct kw_hours_run *out, struct kw_hours_step *step, struct kw_error *err);
 
 /* The time in which a life is billed: from where it has paid for what is not billed of its start. */
 void kw_hours_billed(const struct kw_life *l, const struct kw_meter *m, kw_ns *from, kw_ns *to);

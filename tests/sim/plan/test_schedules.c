@@ -1,11 +1,12 @@
 /* The search for the best schedule by the hour, on days of few busy hours: against all schedules there are, by the real event
- * loop; the bound, which none of them goes below; and a plan that takes it into its ranking. */
+ * loop; the bound, which none of them goes below; the figures of single hours it is made of; and a plan that takes it into its
+ * ranking. */
 #include <stdlib.h>
 #include "platforms/facts/platforms.h"
 #include "sim/core/rng.h"
 #include "sim/fleet/schedule_rules.h"
 #include "sim/plan/plan.h"
-#include "sim/plan/schedule/bound.h"
+#include "sim/plan/schedule/paths.h"
 #include "tests/check.h"
 
 #define H KW_NS_PER_HOUR
@@ -78,7 +79,7 @@ static double brute_force(const struct kw_hours *h, const struct kw_candidate *c
         size_t rest = k;
         for (int i = 0; i < n; i++, rest /= most + 1) to[first + i] = (uint32_t)(rest % (most + 1));
         if (batch < BATCH && k + 1 < all) continue;
-        CHECK(kw_hours_try(h, c, s, run, level, batch, out, NULL) == KW_OK);
+        CHECK(kw_hours_try(h, c, s, run, level, batch, out, NULL, NULL) == KW_OK);
         for (size_t b = 0; b < batch; b++) {
             if (out[b].feasible) best = fmin(best, out[b].cost);
             if (out[b].feasible) *lowest = fmin(*lowest, out[b].cost);
@@ -99,72 +100,139 @@ static void within_three_percent_of_brute_force(void)
                   { "modal", { 4, 6, 200, 6, 3, 2 } },      { "runpod", { 4, 6, 200, 6, 3, 2 } },
                   { "cloud-run", { 3, 5, 9, 20, 40, 80 } }, { "runpod", { 3, 5, 9, 20, 40, 80 } },
                   { "modal", { 2, 2, 2, 2, 2, 2 } } };
-    int saved = 0;
+    int saved = 0, near = 0;
     for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
         struct kw_study s = study_of();
         struct kw_plan p;
         struct kw_plan_options o;
         struct kw_hours h;
+        struct kw_known known;
         struct kw_schedule_found f, again;
+        double ahead;
         make_trace(cases[k].rate, 9, 6, k + 1);
         enumerate(&p, cases[k].platform, &s, &o);
         CHECK(kw_hours_init(&h, &trace, &utc, 24, NULL) == KW_OK && h.n == 24 && h.pieces == 24 * DAYS);
         const struct kw_candidate *c = &p.candidates[0];
         CHECK(c->choice[0].scaling.keep_warm == 0);
-        struct kw_schedule_search how = { 0, 2, 1, NAN, INFINITY };
+        struct kw_schedule_search how = { 1, INFINITY };
         double lowest = INFINITY, best = brute_force(&h, c, &s, &o.run, 9, 6, 2, &lowest);
-        CHECK(kw_schedule_bound(&how.bound, &h, c, &s, &o.run, 0, NULL) == KW_OK);
-        CHECK(kw_schedule_search(&f, &h, c, &s, &o.run, &how, NULL) == KW_OK);
+        CHECK(kw_known_init(&known, c, &s, &o.run, &utc, 0, 2, NULL) == KW_OK && kw_known_possible(&known));
+        CHECK(kw_schedule_search(&f, &known, &h, &how, NULL) == KW_OK);
+        CHECK(kw_schedule_foresight(&known, &ahead, NULL) == KW_OK);
         CHECK(f.any && isfinite(best));
         CHECK(f.cost <= 1.03 * best);
-        CHECK(how.bound <= lowest * (1 + 1e-9) && how.bound > 0);
+        CHECK(f.bound <= lowest * (1 + 1e-9) && f.bound > 0.6 * best);
+        CHECK(ahead > 0 && ahead <= f.bound * 1.001);
+        near += f.cost <= 1.03 * f.bound;
         saved += f.cost < 0.5 * 0.8 * 730;
+        kw_known_free(&known);
         o.run.threads = 3;
-        CHECK(kw_schedule_search(&again, &h, c, &s, &o.run, &how, NULL) == KW_OK);
-        CHECK(!memcmp(f.level, again.level, sizeof f.level) && f.cost == again.cost);
+        CHECK(kw_known_init(&known, c, &s, &o.run, &utc, 0, 2, NULL) == KW_OK);
+        CHECK(kw_schedule_search(&again, &known, &h, &how, NULL) == KW_OK);
+        CHECK(!memcmp(f.level, again.level, sizeof f.level) && f.cost == again.cost && f.bound == again.bound);
         how.share = 0.5; /* fewer late requests cost no less */
-        CHECK(kw_schedule_search(&again, &h, c, &s, &o.run, &how, NULL) == KW_OK);
-        CHECK(!again.any || again.cost >= best);
+        CHECK(kw_schedule_search(&again, &known, &h, &how, NULL) == KW_OK);
+        CHECK((!again.any || again.cost >= best) && again.bound >= 0.999 * f.bound);
         how.share = 1;
-        how.limit = how.bound * 0.999; /* which the bound shows to be out of reach */
-        CHECK(kw_schedule_search(&again, &h, c, &s, &o.run, &how, NULL) == KW_OK && !again.any && again.runs == 0);
+        how.limit = f.bound * 0.99; /* which the bound shows to be out of reach */
+        CHECK(kw_schedule_search(&again, &known, &h, &how, NULL) == KW_OK && !again.any && again.runs == 0);
         if (getenv("SHOW"))
-            printf("%s: found %.2f best %.2f bound %.2f runs %u\n", cases[k].platform, f.cost, best, how.bound, f.runs);
+            printf("%s: found %.2f best %.2f bound %.2f ahead %.2f runs %u\n", cases[k].platform, f.cost, best, f.bound,
+                   ahead, f.runs);
+        kw_known_free(&known);
         kw_hours_free(&h);
         kw_plan_free(&p);
     }
-    CHECK(saved > 3);
+    CHECK(saved > 3 && near > 1); /* of few hours the last one counts in part, which a week does not feel */
 }
 
-/* Four requests a quarter of a minute apart, once an hour: the first one's start serves them all, so the bound of a schedule that keeps
- * none warm has one start an hour (the autoscaler orders more while they wait). */
-static void a_burst_is_one_start(void)
+/* The bound of figures made up by hand: three hours a day of two days, level 0 or 1. An hour at 0 costs nothing and has the late
+ * requests that are its number, at 1 a second and none; who begins with a replica has none at 0 either. */
+static void a_bound_by_hand(void)
 {
-    struct kw_study s = study_of();
-    struct kw_plan p;
-    struct kw_plan_options o;
-    struct kw_hours h;
-    struct kw_hours_run r;
-    static const uint32_t none[KW_HOURS_MAX];
-    double bound;
-    s.slo.ttft_p95 = 300 * KW_NS_PER_S;
-    trace.n = 0;
-    trace.span = DAYS * 24 * H;
-    trace.epoch_unix = MONDAY;
-    for (int hour = 0; hour < DAYS * 24; hour++)
-        for (int i = 0; i < 4; i++) {
-            arrival[trace.n] = hour * H + (1200 + 15 * i) * KW_NS_PER_S;
-            prompt[trace.n] = 300;
-            output[trace.n++] = 20;
+    struct kw_hours h = { .n = 24, .pieces = 48 };
+    struct kw_graph g;
+    struct kw_paths w;
+    struct kw_paths_found f;
+    static uint8_t which[48];
+    static uint32_t level[KW_HOURS_MAX], every[48];
+    static struct kw_hours_step step[48];
+    struct kw_hours_objective o = { .klass = -1, .budget = 11 };
+    double bound, weight[KW_HOURS_OBJECTIVES] = { 0 };
+    h.which = which;
+    CHECK(kw_graph_init(&g, 48, 0, 2, 1, NULL) == KW_OK);
+    for (uint32_t k = 0; k < 48; k++) which[k] = (uint8_t)(k % 24);
+    for (uint32_t l = 0; l < 2; l++) { /* all at 0, all at 1: alike counts before and after */
+        for (uint32_t k = 0; k < 48; k++) {
+            every[k] = l;
+            step[k] = (struct kw_hours_step){ .before = 0, .billed = l };
+            step[k].bad[0] = l || k % 24 > 2 ? 0 : k % 24 + 1 + (k == 25 ? 2 : 0); /* 1, 2, 3; the second day 1, 4, 3 */
         }
-    enumerate(&p, "runpod", &s, &o);
-    CHECK(kw_hours_init(&h, &trace, &utc, 24, NULL) == KW_OK);
-    CHECK(kw_hours_try(&h, &p.candidates[0], &s, &o.run, none, 1, &r, NULL) == KW_OK && r.feasible);
-    CHECK(kw_schedule_bound(&bound, &h, &p.candidates[0], &s, &o.run, 0, NULL) == KW_OK);
-    CHECK(bound <= r.cost && bound > 0.2 * r.cost);
-    if (getenv("SHOW")) printf("burst: bound %.2f of %.2f\n", bound, r.cost);
-    kw_hours_free(&h);
-    kw_plan_free(&p);
+        CHECK(kw_graph_learn(&g, step, every, NULL) == KW_OK);
+    }
+    CHECK(kw_paths_init(&w, &g, &h, false, NULL) == KW_OK && w.days >= 2 && w.classes == 24);
+    CHECK(kw_paths_cheapest(&w, weight, 0, &f, level, NULL) == KW_OK && f.exact && f.cost == 0 && f.late[0] == 14);
+    weight[0] = 0.4; /* hours 1 and 2 hold 6 late each over both days: 2 s to be without them, worth 2.4 */
+    CHECK(kw_paths_cheapest(&w, weight, 0, &f, level, NULL) == KW_OK && f.cost == 4 && f.late[0] == 2);
+    CHECK(level[0] == 0 && level[1] == 1 && level[2] == 1 && level[3] == 0);
+    kw_paths_follow(&w, weight, level, &f);
+    CHECK(f.cost == 4 && f.late[0] == 2);
+    CHECK(kw_paths_bound(&w, &o, 1, &bound, NULL) == KW_OK); /* 3 too many at 2 s for 6 */
+    CHECK_NEAR(bound, 1, 0.01);
+    o.budget = 14;
+    CHECK(kw_paths_bound(&w, &o, 1, &bound, NULL) == KW_OK && bound == 0);
+    o.budget = 5; /* 9 too many: one hour, and half of the other */
+    CHECK(kw_paths_bound(&w, &o, 1, &bound, NULL) == KW_OK);
+    CHECK_NEAR(bound, 3, 0.01);
+    kw_paths_free(&w);
+    CHECK(kw_paths_init(&w, &g, &h, true, NULL) == KW_OK && w.classes == 48);
+    CHECK(kw_paths_bound(&w, &o, 1, &bound, NULL) == KW_OK); /* apart: 4, then 3, then 2 of 3 late at a second each */
+    CHECK_NEAR(bound, 1 + 1 + 2.0 / 3, 0.01);
+    kw_paths_free(&w);
+    kw_graph_free(&g);
+}
+
+/* What an hour hands on decides: with two replicas alive an hour costs two, whatever its level; a count that was not seen costs the
+ * least that was. */
+static void counts_are_handed_on(void)
+{
+    struct kw_hours h = { .n = 24, .pieces = 24 };
+    struct kw_graph g;
+    struct kw_paths w;
+    struct kw_paths_found f;
+    static uint8_t which[24];
+    static uint32_t level[24];
+    static struct kw_hours_step step[24];
+    static const double none[KW_HOURS_OBJECTIVES];
+    uint32_t arc[KW_GRAPH_COUNTS];
+    h.which = which;
+    CHECK(kw_graph_init(&g, 24, 0, 2, 0, NULL) == KW_OK);
+    for (uint32_t k = 0; k < 24; k++) which[k] = (uint8_t)k;
+    for (uint32_t k = 0; k < 24; k++)
+        step[k] = (struct kw_hours_step){ .before = k < 3 ? 0 : 2, .billed = k < 3 ? 0 : 2 };
+    CHECK(kw_graph_learn(&g, step, level, NULL) == KW_OK);
+    CHECK(kw_graph_seen(&g, 5, 2, 0) && !kw_graph_seen(&g, 5, 1, 0) && !kw_graph_seen(&g, 5, 2, 1));
+    kw_graph_steps(&g, 2, 0, 0, none, arc);
+    CHECK(arc[2] != KW_GRAPH_NONE && arc[0] == KW_GRAPH_NONE);
+    kw_graph_steps(&g, 5, 1, 1, none, arc); /* neither this count nor this level */
+    CHECK(arc[2] != KW_GRAPH_NONE && g.arc[arc[2]].cost == 2);
+    level[2] = 1; /* keeps the count down */
+    for (uint32_t k = 0; k < 24; k++)
+        step[k] = (struct kw_hours_step){ .before = k < 3 ? 0 : 1, .billed = k == 2 ? 1.5 : k > 2 };
+    CHECK(kw_graph_learn(&g, step, level, NULL) == KW_OK);
+    size_t arcs = g.n;
+    CHECK(kw_graph_learn(&g, step, level, NULL) == KW_OK && g.n == arcs); /* nothing new */
+    CHECK(kw_paths_init(&w, &g, &h, false, NULL) == KW_OK);
+    CHECK(kw_paths_cheapest(&w, none, 0, &f, level, NULL) == KW_OK && f.cost == 21); /* two at level 1: not seen */
+    for (uint32_t k = 0; k < 24; k++) {
+        level[k] = 1;
+        step[k] = (struct kw_hours_step){ .before = 2, .billed = 2 };
+    }
+    CHECK(kw_graph_learn(&g, step, level, NULL) == KW_OK);
+    CHECK(kw_paths_cheapest(&w, none, 0, &f, level, NULL) == KW_OK && f.exact);
+    CHECK(level[2] == 1 && f.cost == 1.5 + 21);
+    kw_paths_free(&w);
+    kw_graph_free(&g);
 }
 
 /* The window's hours are the clock's, on days that begin at another one too; what an hour holds adds up to the run. */
@@ -178,6 +246,7 @@ static void hours_add_up(void)
     struct kw_study s = study_of();
     static uint32_t level[KW_HOURS_MAX];
     struct kw_hours_run r;
+    static struct kw_hours_step step[24 * DAYS + 2];
     CHECK(kw_zone_load(&berlin, "Europe/Berlin", NULL) == KW_OK);
     make_trace(rate, 9, 6, 7);
     trace.epoch_unix = MONDAY + 1800;
@@ -186,13 +255,18 @@ static void hours_add_up(void)
     CHECK(kw_hours_at(&h, 0) == 0 && kw_hours_at(&h, h.begin[5]) == 5 && kw_hours_at(&h, h.begin[5] - 1) == 4);
     enumerate(&p, "modal", &s, &o);
     level[11] = 1;
-    CHECK(kw_hours_try(&h, &p.candidates[0], &s, &o.run, level, 1, &r, NULL) == KW_OK);
-    double billed = 0, late = 0;
-    for (uint32_t i = 0; i < h.n; i++) billed += r.billed[i];
-    for (uint32_t i = 0; i < h.n; i++) late += r.bad[0][i];
+    CHECK(kw_hours_try(&h, &p.candidates[0], &s, &o.run, level, 1, &r, step, NULL) == KW_OK);
+    double billed = 0, late = 0, by_class[24] = { 0 };
+    for (size_t i = 0; i < h.pieces; i++) billed += step[i].billed;
+    for (size_t i = 0; i < h.pieces; i++) late += step[i].bad[0];
+    for (size_t i = 0; i < h.pieces; i++) by_class[h.which[i]] += step[i].billed;
     /* An L4 of Modal's by the hour, its credit of a month, and what a second of a life is rounded up by. */
     CHECK_NEAR(billed / 3600 * 0.7992 * 730 / (24 * DAYS) - 30, r.cost, 0.02 * r.cost);
-    CHECK(late > 0 && late < (double)trace.n && r.billed[3] == 0 && r.billed[11] > 3000 * DAYS);
+    CHECK(late > 0 && late < (double)trace.n && by_class[3] == 0 && by_class[11] > 3000 * DAYS);
+    for (size_t i = 1; i + 1 < h.pieces; i++) { /* nobody at five; one alive from the hour that holds it */
+        if (h.which[i] == 5) CHECK(step[i].before == 0);
+        if (h.which[i] == 12) CHECK(step[i].before >= 1);
+    }
     kw_plan_free(&p);
     kw_hours_free(&h);
     kw_zone_free(&berlin);
@@ -247,7 +321,7 @@ static void a_plan_takes_it(void)
         if (getenv("SHOW"))
             printf("%zu: constant %s %.2f found %d %.2f bound %.2f candidate %td best %td\n", p.n_schedules,
                    p.schedule[0].label, p.schedule[0].constant, p.schedule[0].found.any, p.schedule[0].found.cost,
-                   p.schedule[0].bound, p.schedule[0].candidate, p.best);
+                   p.schedule[0].found.bound, p.schedule[0].candidate, p.best);
         CHECK(p.n_schedules == 1 && p.schedule[0].found.any && p.schedule[0].candidate == p.best && p.best >= 0);
         CHECK(p.points[p.best].m[KW_METRIC_COST].value == p.schedule[0].found.cost &&
               p.schedule[0].found.cost < 0.99 * p.schedule[0].constant && p.schedule[0].weeks == 0);
@@ -274,7 +348,8 @@ int main(void)
           kw_profiles_embedded(&profiles, &err) == KW_OK);
     for (size_t i = 0; i < platforms.n; i++) kw_platform_as_of(&platforms.p[i], "2026-05-01");
     RUN(within_three_percent_of_brute_force);
-    RUN(a_burst_is_one_start);
+    RUN(a_bound_by_hand);
+    RUN(counts_are_handed_on);
     RUN(hours_add_up);
     RUN(levels_become_changes);
     RUN(a_plan_takes_it);
