@@ -173,10 +173,10 @@ struct look {
     bool any_close;
 };
 
-/* One kind of schedule; *done where it is taken, or no other kind can be cheaper. */
+/* One kind of schedule. *last: kinds of coarser hours with as many late, and of as coarse ones with fewer, cannot be cheaper. */
 static enum kw_status look_for_kind(struct kw_plan *p, struct kw_plan_schedule *s, struct look *l, size_t of,
                                     const struct kw_hours *h, const struct kw_schedule_search *how,
-                                    const struct kw_study *study, const struct kw_sweep_options *run, bool *done,
+                                    const struct kw_study *study, const struct kw_sweep_options *run, bool *last,
                                     struct kw_error *err)
 {
     struct kw_schedule_found found;
@@ -185,7 +185,7 @@ static enum kw_status look_for_kind(struct kw_plan *p, struct kw_plan_schedule *
     if (st != KW_OK) return st;
     p->simulations += found.runs;
     if (!s->found.any && !s->found.n) s->found = found; /* its bound is told where nothing is found */
-    *done = !found.any && how->share >= 1;              /* coarser hours save no more */
+    *last = !found.any;
     if (!found.any) return KW_OK;
     struct kw_choice with = with_levels(&p->candidates[of].choice[0], h, found.level);
     if ((st = holds(p, &with, study, run, &drawn, &met, err)) != KW_OK) return st;
@@ -195,9 +195,10 @@ static enum kw_status look_for_kind(struct kw_plan *p, struct kw_plan_schedule *
         l->close_schedule = with.schedule;
         l->close_met = met;
     }
-    *done = drawn == 0 || met >= MET;
-    s->fits_alone |= !*done;
-    if (!*done) return KW_OK;
+    bool does = drawn == 0 || met >= MET;
+    s->fits_alone |= !does;
+    if (!does) return KW_OK;
+    *last = true;
     s->found = found;
     s->drawn = drawn;
     s->met = met;
@@ -210,8 +211,8 @@ static enum kw_status look_for_kind(struct kw_plan *p, struct kw_plan_schedule *
     return kw_schedule_foresight(&l->known, &s->foresight, err);
 }
 
-/* The cheapest schedule of candidate `of` into *s, where it is cheaper than what is there: by the finest hours by which it
- * holds on other days. */
+/* The cheapest schedule of candidate `of` that holds on other days into *s, where it is cheaper than what is there. A kind that
+ * cannot be cheaper by its bound takes no run. */
 static enum kw_status look_for(struct kw_plan *p, size_t looked, struct kw_plan_schedule *s, size_t of,
                                const struct grains *g, const struct kw_study *study, const struct kw_sweep_options *run,
                                struct kw_error *err)
@@ -219,16 +220,19 @@ static enum kw_status look_for(struct kw_plan *p, size_t looked, struct kw_plan_
     struct levels levels = levels_of(p, looked, of);
     struct kw_schedule_search how = { .limit = s->found.any ? s->found.cost : s->constant * (1 - WORTH) };
     struct look l = { .any_close = false };
-    bool done = false;
     enum kw_status st =
         kw_known_init(&l.known, &p->candidates[of], study, run, g->of[GRAINS - 1].zone, levels.least, levels.most, err);
     if (st != KW_OK) return st;
     p->simulations += l.known.runs;
     if (!s->found.any) st = kw_schedule_foresight(&l.known, &s->foresight, err);
-    for (size_t k = g->first; k < GRAINS && st == KW_OK && !done; k++)
-        for (size_t tight = 0; tight < SHARES && st == KW_OK && !done; tight++) {
+    size_t coarsest = GRAINS; /* not to be looked at any more, nor what is coarser */
+    for (size_t tight = 0; tight < SHARES && st == KW_OK; tight++)
+        for (size_t k = g->first; k < coarsest && st == KW_OK; k++) {
+            bool last = false;
             how.share = share[tight];
-            st = look_for_kind(p, s, &l, of, &g->of[k], &how, study, run, &done, err);
+            if (s->found.any) how.limit = s->found.cost;
+            st = look_for_kind(p, s, &l, of, &g->of[k], &how, study, run, &last, err);
+            if (last) coarsest = k;
         }
     kw_known_free(&l.known);
     return st;
