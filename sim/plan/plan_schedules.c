@@ -184,7 +184,10 @@ static enum kw_status look_for_kind(struct kw_plan *p, struct kw_plan_schedule *
     enum kw_status st = kw_schedule_search(&found, &l->known, h, how, err);
     if (st != KW_OK) return st;
     p->simulations += found.runs;
-    if (!s->found.any && !s->found.n) s->found = found; /* its bound is told where nothing is found */
+    if (!s->found.n) { /* its bound is told where nothing is taken */
+        s->found = found;
+        s->found.any = false;
+    }
     *last = !found.any;
     if (!found.any) return KW_OK;
     struct kw_choice with = with_levels(&p->candidates[of].choice[0], h, found.level);
