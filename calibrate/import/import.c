@@ -8,7 +8,6 @@
 #include "calibrate/operators/estimate.h"
 #include "calibrate/operators/fit.h"
 #include "calibrate/import/fit_bench.h"
-#include "calibrate/import/import_load.h"
 #include "calibrate/profile/kv.h"
 #include "calibrate/profile/vllm_defaults.h"
 #include "sim/core/files/file.h"
@@ -181,7 +180,7 @@ enum kw_status kw_calibrate_import_engine(struct kw_profile *p, const char *dir,
         new.num_blocks *= 2;
         new.max_model_len = (uint32_t)fmin(m->max_position, (double)new.num_blocks *new.block_size);
     }
-    if (st == KW_OK) st = kw_import_load_rates(&new.load_rate, &new.cached_load_rate, dir, g, tp, err);
+    if (st == KW_OK) st = kw_vllm_load_rates(&new, err);
     if (st == KW_OK && shipped && has_bench(g->name, m->name, precision, tp))
         st = from_bench(&new, dir, g, m, f, err);
     else if (st == KW_OK && has_tables(g->name))

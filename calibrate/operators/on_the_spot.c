@@ -53,43 +53,16 @@ static enum kw_status size_cache(struct kw_profile *p, const struct kw_model_sha
     return KW_OK;
 }
 
-/* Loading is the GPU's and the disk's, not the model's: of its own profile, the nearest tp; else of one as large. */
-static const struct kw_profile *loads_alike(const struct kw_profiles *known, const struct kw_gpu_spec *g, uint32_t tp)
-{
-    const char *stand_in = g->memory_bytes < 30e9 ? "A10G" : "H100";
-    const struct kw_profile *best = NULL;
-    int nearest = 0;
-    for (size_t i = 0; i < known->n; i++) {
-        const struct kw_profile *p = &known->p[i];
-        if (p->load_rate.kind == KW_LAW_NONE || !p->engine[0]) continue;
-        int near = !strcmp(p->gpu, g->name) ? 1000 : !strcmp(p->gpu, stand_in) ? 500 : 0;
-        near -= p->tp > tp ? (int)(p->tp - tp) : (int)(tp - p->tp);
-        if (near > 250 && near > nearest) best = p, nearest = near;
-    }
-    return best;
-}
-
-static void as_of(struct kw_law *to, const struct kw_law *from, const struct kw_profile *of)
-{
-    *to = *from;
-    to->provenance.grade = KW_GRADE_ESTIMATED;
-    snprintf(to->provenance.source, sizeof to->provenance.source, "as of %s, tp %u: %.100s", of->gpu, of->tp,
-             from->provenance.source);
-}
-
 enum kw_status kw_on_the_spot(struct kw_profile *out, const struct kw_model_shape *m, const struct kw_gpu_spec *gpu,
-                              const char *precision, const struct kw_split *split, const struct kw_profiles *known,
-                              struct kw_error *err)
+                              const char *precision, const struct kw_split *split, struct kw_error *err)
 {
     uint32_t tp = split->tp;
     struct kw_profile p = { .tp = tp, .dp = split->apart ? split->dp : 1, .ep = split->ep };
     struct kw_kernel_laws laws;
     struct kw_link link = { .gpus = 0 }, exchange = { .gpus = 0 };
-    const struct kw_profile *load = loads_alike(known, gpu, tp);
     *out = (struct kw_profile){ 0 };
     if (isnan(kw_model_weight_bytes(m, precision)) || !runs(gpu, precision))
         return kw_fail(err, KW_ERANGE, "%s does not run %s", gpu->name, precision);
-    if (!load) return kw_fail(err, KW_ERANGE, "no profile tells how fast weights load to a %s", gpu->name);
     snprintf(p.gpu, sizeof p.gpu, "%s", gpu->name);
     snprintf(p.model, sizeof p.model, "%s", m->name);
     snprintf(p.precision, sizeof p.precision, "%s", precision);
@@ -97,15 +70,14 @@ enum kw_status kw_on_the_spot(struct kw_profile *out, const struct kw_model_shap
     p.weight_bytes = kw_kv_gpu_weight_bytes(m, precision, parallel_of(split)) * tp * p.dp;
     kw_vllm_limits(&p, gpu);
     kw_vllm_init(&p, m);
-    enum kw_status st = size_cache(&p, m, gpu, split, err);
+    enum kw_status st = kw_vllm_load_rates(&p, err);
+    if (st == KW_OK) st = size_cache(&p, m, gpu, split, err);
     if (st == KW_OK) st = kw_kernel_laws_of(&laws, gpu, err);
     uint32_t joined = split->apart ? tp : tp * split->dp;
     if (st == KW_OK && joined > 1) st = kw_link_named(&link, gpu->link, joined, err);
     if (st == KW_OK && split->apart) st = kw_link_named(&exchange, gpu->link, split->dp, err);
     if (st == KW_OK) st = kw_shape_steps(&p.tables, m, gpu, precision, split, &laws, &link, &exchange, err);
     if (st != KW_OK) return st;
-    as_of(&p.load_rate, &load->load_rate, load);
-    as_of(&p.cached_load_rate, &load->cached_load_rate, load);
     kw_profile_put_link(&p, link.gpus ? &link : &exchange);
     p.steps = (struct kw_provenance){ .grade = KW_GRADE_ESTIMATED, .date = "2026-11-30" };
     snprintf(p.steps.source, sizeof p.steps.source,
@@ -124,21 +96,20 @@ static bool has_profile(const struct kw_profiles *all, const struct kw_model_sha
 }
 
 /* One more, where it runs and fits. */
-static enum kw_status add(struct kw_profiles *all, const struct kw_profiles *known, const struct kw_model_shape *m,
-                          const struct kw_gpu_spec *g, const char *precision, const struct kw_split *split,
-                          struct kw_error *err)
+static enum kw_status add(struct kw_profiles *all, const struct kw_model_shape *m, const struct kw_gpu_spec *g,
+                          const char *precision, const struct kw_split *split, struct kw_error *err)
 {
     struct kw_profile p;
     struct kw_error why;
-    enum kw_status st = kw_on_the_spot(&p, m, g, precision, split, known, &why);
+    enum kw_status st = kw_on_the_spot(&p, m, g, precision, split, &why);
     if (st == KW_ERANGE) return KW_OK;
     if (st == KW_OK && (st = kw_profiles_add(all, &p, &why)) != KW_OK) kw_profile_free(&p);
     return st == KW_OK ? st : kw_fail(err, st, "%s", why.msg);
 }
 
 /* On every GPU, in the precisions of the checkpoint, and tp 1, 2, 4 and 8: of dp ranks, with experts whole or sliced. */
-static enum kw_status add_each(struct kw_profiles *made, const struct kw_profiles *all, const struct kw_model_shape *m,
-                               uint32_t dp, bool whole, struct kw_error *err)
+static enum kw_status add_each(struct kw_profiles *made, const struct kw_model_shape *m, uint32_t dp, bool whole,
+                               struct kw_error *err)
 {
     const char *wide[] = { "bf16", "fp16", "fp8", NULL }, *own[] = { kw_model_own_precision(m), NULL };
     const char *const *precisions = m->quant == KW_QUANT_NONE ? wide : own;
@@ -147,7 +118,7 @@ static enum kw_status add_each(struct kw_profiles *made, const struct kw_profile
         for (size_t k = 0; precisions[k]; k++)
             for (uint32_t tp = 1; tp <= 8 && st == KW_OK; tp *= 2) {
                 const struct kw_split split = { .tp = tp, .dp = dp, .ep = whole ? tp * dp : 1, .apart = dp > 1 };
-                if (!whole || tp * dp > 1) st = add(made, all, m, kw_gpu_at(g), precisions[k], &split, err);
+                if (!whole || tp * dp > 1) st = add(made, m, kw_gpu_at(g), precisions[k], &split, err);
             }
     return st;
 }
@@ -173,8 +144,8 @@ enum kw_status kw_on_the_spot_groups(struct kw_profiles *all, const struct kw_mo
     enum kw_status st = KW_OK;
     for (size_t i = 0; i < n_dp && m->experts.n && st == KW_OK; i++) {
         bool sliced = n_ep ? lists(ep, n_ep, 1) : false, whole = n_ep > (size_t)sliced || (!n_ep && dp[i] > 1);
-        if (dp[i] > 1 && sliced) st = add_each(&made, all, m, dp[i], false, err);
-        if (whole && st == KW_OK) st = add_each(&made, all, m, dp[i], true, err);
+        if (dp[i] > 1 && sliced) st = add_each(&made, m, dp[i], false, err);
+        if (whole && st == KW_OK) st = add_each(&made, m, dp[i], true, err);
     }
     return join(all, &made, st, err);
 }
@@ -183,6 +154,6 @@ enum kw_status kw_on_the_spot_all(struct kw_profiles *all, const struct kw_model
 {
     if (has_profile(all, m)) return KW_OK;
     struct kw_profiles made = { 0 };
-    enum kw_status st = add_each(&made, all, m, 1, false, err);
+    enum kw_status st = add_each(&made, m, 1, false, err);
     return join(all, &made, st, err);
 }

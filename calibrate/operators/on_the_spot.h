@@ -1,5 +1,5 @@
 /* calibrate/operators/on_the_spot.h - a profile of any shape on any GPU without a file: step times by the laws of its
- * kernels (shape_steps.h), KV cache by its kind of attention, loading as the GPU's other profiles have it. Graded
+ * kernels (shape_steps.h), KV cache by its kind of attention, loading from where nobody says weights lie. Graded
  * estimated; its error is not stated until somebody judges it (0 in the profile: a plan assumes one and says so). */
 #ifndef KW_CALIBRATE_OPERATORS_ON_THE_SPOT_H
 #define KW_CALIBRATE_OPERATORS_ON_THE_SPOT_H
@@ -12,10 +12,9 @@
  * aside: whichever holds more; neither holds less than it says. States of linear attention are set aside for max_num_seqs
  * sequences too, of which there are no more than half of the room has states for.
  * The profile is of one of dp ranks: its tp GPUs, its KV cache; where `apart`, of all of
- * them, the KV cache of each. known: borrowed during the call. KW_ERANGE: the GPU lacks the precision, the heads do not split, or it does not fit. */
+ * them, the KV cache of each. KW_ERANGE: the GPU lacks the precision, the heads do not split, or it does not fit. */
 enum kw_status kw_on_the_spot(struct kw_profile *out, const struct kw_model_shape *m, const struct kw_gpu_spec *gpu,
-                              const char *precision, const struct kw_split *split, const struct kw_profiles *known,
-                              struct kw_error *err);
+                              const char *precision, const struct kw_split *split, struct kw_error *err);
 /* Adds those of every GPU of the table, tp 1, 2, 4 and 8 and precision that the checkpoint runs in (its own; of one in 16
  * bits fp8 too, and fp16 where there is no bf16), as far as they fit. Nothing where all has a profile of the shape. */
 enum kw_status kw_on_the_spot_all(struct kw_profiles *all, const struct kw_model_shape *m, struct kw_error *err);

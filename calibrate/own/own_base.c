@@ -30,7 +30,7 @@ enum kw_status kw_own_base(struct kw_profile *p, const char *gpu, const char *mo
     if (!precision) precision = kw_model_own_precision(m);
     const struct kw_profile *best = kw_profiles_find(&known, g->name, m->name, precision, tp);
     const struct kw_split split = { .tp = tp, .ep = 1, .dp = 1 };
-    st = best ? copy(p, best, err) : kw_on_the_spot(p, m, g, precision, &split, &known, err);
+    st = best ? copy(p, best, err) : kw_on_the_spot(p, m, g, precision, &split, err);
     if (st == KW_OK) snprintf(p->model, sizeof p->model, "%s", m->name); /* best may be another name's of one shape */
     kw_profiles_free(&known);
     return st;

@@ -26,7 +26,7 @@ struct kw_profile {
     } link;                                       /* what tables.comm is of */
     double steps_error_median, steps_error_worst; /* leave-out relative error of a decode step, 0.02 = 2 % */
     double prefill_error_median, prefill_error_worst;
-    struct kw_law load_rate, cached_load_rate; /* bytes/s, weights from disk/network; from page cache or local NVMe */
+    struct kw_law load_rate, cached_load_rate; /* bytes/s, weights from where they lie; from the node's own disk */
     struct kw_law init;                        /* s: engine start after weights: compile, graphs, warm-up */
     enum kw_grade weakest;
     char device[96]; /* measured: the device by its driver's name; "" where nobody measured */

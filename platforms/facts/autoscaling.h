@@ -144,6 +144,7 @@ struct kw_cold_start {
     double cache_hit;
     double weight_bytes;
     struct kw_law init;          /* s: engine start, compile, graphs */
+    struct kw_law engine_start;  /* s: load and init in all, as published: together they take no less */
     struct kw_law restore;       /* s: whole time from a snapshot instead of pull+load+init; NONE when unsupported */
     double snapshot_probability; /* that a valid snapshot exists */
 };

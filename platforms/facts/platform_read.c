@@ -406,6 +406,7 @@ static enum kw_status read_cold(struct kw_fact_reader *r, struct kw_jnode n)
         { "load_rate", "B/s", offsetof(struct kw_cold_start, load_rate) },
         { "cached_load_rate", "B/s", offsetof(struct kw_cold_start, cached_load_rate) },
         { "init", "s", offsetof(struct kw_cold_start, init) },
+        { "engine_start", "s", offsetof(struct kw_cold_start, engine_start) },
         { "restore", "s", offsetof(struct kw_cold_start, restore) },
     };
     static const struct kw_fact_row rows[] = {
@@ -424,6 +425,7 @@ static enum kw_status read_cold(struct kw_fact_reader *r, struct kw_jnode n)
                                         "load_rate",
                                         "cached_load_rate",
                                         "init",
+                                        "engine_start",
                                         "restore",
                                         "cache_hit",
                                         "snapshot_probability",

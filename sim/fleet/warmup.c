@@ -19,6 +19,7 @@ static kw_ns start_time(const struct kw_cold_start *c)
         if (phase[i]->kind != KW_LAW_NONE) s += kw_law_quantile(phase[i], 0.99);
     double rate = c->load_rate.kind == KW_LAW_NONE ? 0 : kw_law_quantile(&c->load_rate, 0.01);
     if (rate > 0) s += c->weight_bytes / rate;
+    if (c->engine_start.kind != KW_LAW_NONE) s += kw_law_quantile(&c->engine_start, 0.99);
     return s < 1e-9 * (double)LONGEST ? (kw_ns)(s * 1e9) : LONGEST; /* NAN too */
 }
 

@@ -8,8 +8,8 @@
 
 #define DRAWS 4001 /* of a whole start: p50 within 1 to 2 % of the law's own */
 
-/* ROW_MAX: provision, pull, load, load by rate, cached load, init, restore, in all. */
-enum { ROW_MAX = 8 };
+/* ROW_MAX: provision, pull, load, load by rate, cached load, init, both at least, restore, in all. */
+enum { ROW_MAX = 9 };
 
 struct row {
     char phase[40];
@@ -86,6 +86,7 @@ static bool rows_of(struct rows *r, const struct kw_cold_start_of *of)
     snprintf(phase, sizeof phase, "the same, cached (%.3g %%)", 100 * c->cache_hit);
     if (c->cache_hit > 0) add_rate(r, phase, c->weight_bytes, &c->cached_load_rate);
     add_law(r, "init", &c->init);
+    add_law(r, "load and init, at least", &c->engine_start);
     snprintf(phase, sizeof phase, "restore instead (%.3g %%)", 100 * c->snapshot_probability);
     if (c->snapshot_probability > 0) add_law(r, phase, &c->restore);
     return !r->n || add_whole(r, of);

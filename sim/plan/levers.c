@@ -170,7 +170,8 @@ static struct kw_lever *add_law(struct kw_lever *out, size_t *n, enum kw_lever_k
 /* The longest phase's, at the weakest grade of all. */
 static struct kw_provenance start_provenance(const struct kw_cold_start *k)
 {
-    const struct kw_law *phase[] = { &k->provision, &k->pull, &k->load, &k->init, &k->restore, &k->load_rate };
+    const struct kw_law *phase[] = { &k->provision,    &k->pull,    &k->load,     &k->init,
+                                     &k->engine_start, &k->restore, &k->load_rate };
     struct kw_provenance p = { .grade = KW_GRADE_MEASURED };
     enum kw_grade weakest = KW_GRADE_MEASURED;
     double longest = -1;

@@ -54,8 +54,8 @@ static void scale_law(struct kw_law *l, double by)
 void kw_scaled_starts(struct kw_choice *c, double by)
 {
     struct kw_cold_start *k = &c->cold;
-    struct kw_law *longer[] = { &k->provision, &k->pull, &k->load, &k->init, &k->restore };
-    for (int i = 0; i < 5; i++) scale_law(longer[i], by);
+    struct kw_law *longer[] = { &k->provision, &k->pull, &k->load, &k->init, &k->engine_start, &k->restore };
+    for (size_t i = 0; i < sizeof longer / sizeof *longer; i++) scale_law(longer[i], by);
     scale_law(&k->load_rate, 1 / by);
     scale_law(&k->cached_load_rate, 1 / by);
 }

@@ -6,7 +6,6 @@
 #include <zlib.h>
 #include "calibrate/import/check_gemm.h"
 #include "calibrate/import/import_aic.h"
-#include "calibrate/import/import_load.h"
 #include "calibrate/import/import_vllm_bench.h"
 #include "sim/core/files/csv.h"
 #include "calibrate/operators/l2_correction.h"
@@ -224,28 +223,6 @@ static const char *data(void)
     return access(d, R_OK) == 0 ? d : NULL;
 }
 
-static void load_rates_are_those_of_the_sources(void)
-{
-    const char *d = data();
-    if (!d) {
-        SKIP("no KEEPWARM_DATA");
-        return;
-    }
-    struct kw_law cold, cached, slow;
-    CHECK(kw_import_load_rates(&cold, &cached, d, kw_gpu_find("H100"), 1, &err) == KW_OK);
-    CHECK_NEAR(kw_law_quantile(&cold, 0.5) / 3.45e9, 1, 0.05);   /* 3.3-3.6 GB/s: SOURCES.md's means */
-    CHECK_NEAR(kw_law_quantile(&cached, 0.5) / 5.87e9, 1, 0.12); /* between the two models' medians, 5.28 and 6.46 */
-    CHECK(kw_law_quantile(&cold, 0.05) < kw_law_quantile(&cold, 0.95));
-    CHECK(cold.provenance.grade == KW_GRADE_PUBLISHED);
-    CHECK(kw_import_load_rates(&slow, &cached, d, kw_gpu_find("A10G"), 1, &err) == KW_OK);
-    CHECK_NEAR(kw_law_quantile(&slow, 0.5), 0.316e9, 0.004e9);
-    struct kw_law eight;
-    CHECK(kw_import_load_rates(&eight, &cached, d, kw_gpu_find("H100"), 8, &err) == KW_OK);
-    CHECK_NEAR(kw_law_quantile(&eight, 0.5) / kw_law_quantile(&cold, 0.5), 4.3 / 1.07,
-               0.01); /* InstantTensor's own ratio */
-    CHECK(eight.provenance.grade == KW_GRADE_ESTIMATED);
-}
-
 static void a_whole_import(void)
 {
     const char *d = data();
@@ -310,7 +287,6 @@ int main(void)
     RUN(times_read_from_l2_are_raised);
     RUN(layers_and_mixed_attention);
     RUN(other_peoples_layers);
-    RUN(load_rates_are_those_of_the_sources);
     RUN(a_whole_import);
     RUN(the_two_boards_with_their_own_kernels);
     char command[128];

@@ -16,7 +16,7 @@ static enum kw_status make(struct kw_profile *p, const char *model, const char *
     const struct kw_model_shape *m = kw_model_find(model);
     CHECK(m != NULL);
     const struct kw_split split = { .tp = tp, .ep = 1, .dp = 1 };
-    return kw_on_the_spot(p, m, kw_gpu_find(gpu), precision, &split, &known, err);
+    return kw_on_the_spot(p, m, kw_gpu_find(gpu), precision, &split, err);
 }
 
 static double attention_s(const struct kw_step_tables *t, double batch, double context)
@@ -213,7 +213,7 @@ static enum kw_status make_group(struct kw_profile *p, const char *model, uint32
                                  struct kw_error *err)
 {
     const struct kw_split split = { .tp = tp, .dp = dp, .ep = ep, .apart = dp > 1 };
-    return kw_on_the_spot(p, kw_model_find(model), kw_gpu_find("H100"), "bf16", &split, &known, err);
+    return kw_on_the_spot(p, kw_model_find(model), kw_gpu_find("H100"), "bf16", &split, err);
 }
 
 /* Qwen3-30B-A3B: 48 layers of 128 experts of 768 x 2048, 8 a token. Two ranks of one GPU each: half the experts on each, a

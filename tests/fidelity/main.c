@@ -413,15 +413,11 @@ static enum kw_status servers(const struct board *boards, const char *data, cons
 static enum kw_status silicon(const char *data, struct kw_error *err)
 {
     struct kw_silicon s;
-    struct kw_profiles known;
-    enum kw_status st = kw_profiles_embedded(&known, err);
+    enum kw_status st = kw_silicon_load(&s, data, err);
     if (st != KW_OK) return st;
-    if ((st = kw_silicon_load(&s, data, err)) == KW_OK) {
-        st = kw_silicon_judge(&s, &known, err);
-        if (st == KW_OK) print_silicon(&s);
-        kw_silicon_free(&s);
-    }
-    kw_profiles_free(&known);
+    st = kw_silicon_judge(&s, err);
+    if (st == KW_OK) print_silicon(&s);
+    kw_silicon_free(&s);
     return st;
 }
 

@@ -198,13 +198,13 @@ static void set_load(struct kw_loadtest *l, const struct kw_silicon_run *r, cons
     if (trtllm && seats < l->config.max_num_seqs) l->config.max_num_seqs = seats > 1 ? (uint32_t)seats : 1;
 }
 
-static enum kw_status judge(struct kw_silicon_run *r, const struct kw_profiles *known, struct kw_error *err)
+static enum kw_status judge(struct kw_silicon_run *r, struct kw_error *err)
 {
     struct kw_profile p;
     struct kw_loadtest l;
     struct kw_loadtest_result result;
     struct kw_steptime *steps = NULL;
-    enum kw_status st = kw_on_the_spot(&p, r->m, kw_gpu_find(r->gpu), r->precision, &r->split, known, err);
+    enum kw_status st = kw_on_the_spot(&p, r->m, kw_gpu_find(r->gpu), r->precision, &r->split, err);
     if (st == KW_ERANGE) {
         r->why = KW_SILICON_FIT;
         return KW_OK;
@@ -227,14 +227,14 @@ static enum kw_status judge(struct kw_silicon_run *r, const struct kw_profiles *
     return st;
 }
 
-enum kw_status kw_silicon_judge(struct kw_silicon *s, const struct kw_profiles *known, struct kw_error *err)
+enum kw_status kw_silicon_judge(struct kw_silicon *s, struct kw_error *err)
 {
     enum kw_status worst = KW_OK;
 #pragma omp parallel for schedule(dynamic, 1)
     for (size_t i = 0; i < s->n; i++) {
         struct kw_error why;
         if (s->run[i].why != KW_SILICON_JUDGED) continue;
-        enum kw_status st = judge(&s->run[i], known, &why);
+        enum kw_status st = judge(&s->run[i], &why);
         if (st == KW_OK) continue;
 #pragma omp critical
         {

@@ -51,7 +51,7 @@ struct kw_silicon { /* owns run */
 /* Reads the file in dir. KW_EINPUT, KW_EPARSE with path and line. */
 enum kw_status kw_silicon_load(struct kw_silicon *s, const char *dir, struct kw_error *err);
 /* Simulates every run that can be judged. Same result for any number of threads. */
-enum kw_status kw_silicon_judge(struct kw_silicon *s, const struct kw_profiles *known, struct kw_error *err);
+enum kw_status kw_silicon_judge(struct kw_silicon *s, struct kw_error *err);
 void kw_silicon_free(struct kw_silicon *s);
 
 double kw_silicon_rate(const struct kw_silicon_run *r, double ttft_s, double tpot_s); /* output tokens a second */

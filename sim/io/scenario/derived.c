@@ -53,15 +53,15 @@ enum kw_status kw_catalogue_linked(struct kw_catalogue *c, const struct kw_profi
     return KW_OK;
 }
 
-static enum kw_status make_group(struct kw_profile *p, const struct kw_catalogue *c, const char *gpu, const char *model,
-                                 const char *precision, struct kw_parallel par, struct kw_error *err)
+static enum kw_status make_group(struct kw_profile *p, const char *gpu, const char *model, const char *precision,
+                                 struct kw_parallel par, struct kw_error *err)
 {
     const struct kw_model_shape *m = kw_model_find(model);
     const struct kw_gpu_spec *g = kw_gpu_find(gpu);
     if (!m) return kw_fail(err, KW_ERANGE, "the shape of %.48s is not known", model);
     if (!g) return kw_fail(err, KW_ERANGE, "nothing is known of the GPU %.24s", gpu);
     const struct kw_split split = { .tp = par.tp, .dp = par.dp, .ep = par.ep > 1 ? par.ep : 1, .apart = par.dp > 1 };
-    return kw_on_the_spot(p, m, g, precision, &split, &c->profiles, err);
+    return kw_on_the_spot(p, m, g, precision, &split, err);
 }
 
 enum kw_status kw_catalogue_group(struct kw_catalogue *c, const char *gpu, const char *model, const char *precision,
@@ -79,7 +79,7 @@ enum kw_status kw_catalogue_group(struct kw_catalogue *c, const char *gpu, const
     if (more) c->grouped = more;
     struct kw_profile *p = calloc(1, sizeof *p);
     enum kw_status st =
-        more && p ? make_group(p, c, gpu, model, precision, par, err) : kw_fail(err, KW_ENOMEM, "out of memory");
+        more && p ? make_group(p, gpu, model, precision, par, err) : kw_fail(err, KW_ENOMEM, "out of memory");
     if (st != KW_OK) {
         free(p);
         return st;

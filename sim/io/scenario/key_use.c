@@ -552,7 +552,9 @@ static const struct row {
     { "deployments[].cold_start.load_rate", 0, 0, NULL, NULL },
     { "deployments[].cold_start.cached_load_rate", 0, 0, hits_cache, "starts with cache_hit beside it" },
     { "deployments[].cold_start.cache_hit", 0, 0, loads_from_cache, "starts with a cached_load_rate" },
+    { "deployments[].cold_start.storage", 0, 0, NULL, NULL },
     { "deployments[].cold_start.init", 0, 0, NULL, NULL },
+    { "deployments[].cold_start.engine_start", 0, 0, NULL, NULL },
     { "deployments[].cold_start.restore", 0, 0, has_snapshot, "starts with snapshot_probability beside it" },
     { "deployments[].cold_start.snapshot_probability", 0, 0, restores, "starts with a law of restore" },
     { "deployments[].limits", API, 0, NULL, "per-token APIs" }, /* its keys: read_limits */

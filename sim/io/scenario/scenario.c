@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "calibrate/profile/gpu.h"
+#include "calibrate/profile/storage.h"
 #include "sim/core/date.h"
 #include "sim/fleet/groups.h"
 #include "sim/io/scenario/adapters.h"
@@ -225,13 +226,38 @@ static enum kw_status read_latency(struct kw_jnode o, struct kw_law own[3], stru
     return st;
 }
 
-static enum kw_status read_cold_start(struct kw_jnode o, struct kw_cold_start *c, struct kw_error *err)
+/* "storage": where the weights lie, in the place of what the profile or the platform says of loading them. */
+static enum kw_status read_storage(struct kw_jnode o, struct kw_choice *of, struct kw_error *err)
 {
+    struct kw_jnode n = get(o, "storage");
+    static const char *const instead[] = { "load", "load_rate" };
+    struct kw_cold_start *c = &of->cold;
+    const char *path;
+    struct kw_error why;
+    if (!kw_json_present(n)) return KW_OK;
+    for (int i = 0; i < 2; i++)
+        if (kw_json_present(get(o, instead[i])))
+            return kw_json_fail(n, KW_ERANGE, err, "%s is stated beside it: want one of the two", instead[i]);
+    enum kw_status st = kw_json_str(n, &path, err);
+    if (st != KW_OK) return st;
+    if ((st = kw_storage_law(&c->load_rate, path, of->tp, &why)) != KW_OK)
+        return kw_json_fail(n, st, err, "%s", why.msg);
+    if (c->load.kind != KW_LAW_NONE) c->init = of->profile->init; /* the platform's load had it inside */
+    c->load = c->engine_start = (struct kw_law){ .kind = KW_LAW_NONE };
+    return KW_OK;
+}
+
+static enum kw_status read_cold_start(struct kw_jnode o, struct kw_choice *of, struct kw_error *err)
+{
+    struct kw_cold_start *c = &of->cold;
     if (!kw_json_present(o)) return KW_OK;
     enum kw_status st = known_keys(o, "deployments[].cold_start", err);
+    READ(read_storage(o, of, err));
     /* What the user measured is the whole of the load: neither a fixed part of the platform's nor a rate of the
      * profile's is added to it. */
     bool whole = kw_json_present(get(o, "load")), rate = kw_json_present(get(o, "load_rate"));
+    /* Nor is what the platform publishes of load and init in all. */
+    if (whole || rate || kw_json_present(get(o, "init"))) c->engine_start = (struct kw_law){ .kind = KW_LAW_NONE };
     if (whole || rate) c->load = c->load_rate = c->cached_load_rate = (struct kw_law){ .kind = KW_LAW_NONE };
     if (st == KW_OK && whole && !rate && kw_json_present(get(o, "cached_load_rate")))
         return kw_json_fail(get(o, "cached_load_rate"), KW_ERANGE, err, "beside load it needs load_rate");
@@ -242,6 +268,7 @@ static enum kw_status read_cold_start(struct kw_jnode o, struct kw_cold_start *c
     READ(kw_user_law(get(o, "cached_load_rate"), &c->cached_load_rate, err));
     READ(ratio_or(get(o, "cache_hit"), c->cache_hit, 0, 1, &c->cache_hit, err));
     READ(kw_user_law(get(o, "init"), &c->init, err));
+    READ(kw_user_law(get(o, "engine_start"), &c->engine_start, err));
     READ(kw_user_law(get(o, "restore"), &c->restore, err));
     READ(ratio_or(get(o, "snapshot_probability"), c->snapshot_probability, 0, 1, &c->snapshot_probability, err));
     return st;
@@ -800,7 +827,7 @@ static enum kw_status read_deployment(struct kw_jnode o, const char *dflt_model,
             return kw_json_fail(o, st, err, "%s", inner.msg);
         st = kw_places_deployment(c, o, t, distances, err);
         READ(read_scheduler(get(o, "scheduler"), &c->sched, err));
-        READ(read_cold_start(get(o, "cold_start"), &c->cold, err));
+        READ(read_cold_start(get(o, "cold_start"), c, err));
         READ(read_scaling(o, &cat->autoscalers, c, err));
         int term = c->term, balance = c->balance;
         READ(kw_json_enum_or(get(o, "term"), term, kw_term_name, &term, err));

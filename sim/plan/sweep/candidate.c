@@ -993,7 +993,7 @@ static bool phase_occurs(const struct kw_choice *c, enum kw_phase p)
     case KW_PHASE_PROVISION: return c->cold.provision.kind != KW_LAW_NONE;
     case KW_PHASE_PULL: return c->cold.pull.kind != KW_LAW_NONE;
     case KW_PHASE_LOAD: return c->cold.load.kind != KW_LAW_NONE || c->cold.load_rate.kind != KW_LAW_NONE;
-    case KW_PHASE_INIT: return c->cold.init.kind != KW_LAW_NONE;
+    case KW_PHASE_INIT: return c->cold.init.kind != KW_LAW_NONE || c->cold.engine_start.kind != KW_LAW_NONE;
     case KW_PHASE_RESTORE: return c->cold.restore.kind != KW_LAW_NONE && c->cold.snapshot_probability > 0;
     case KW_PHASE_KEEP_WARM:
         return c->scaling.keep_warm > 0 || c->scaling.buffer_replicas > 0 || c->schedule.n ||
@@ -1112,6 +1112,7 @@ bool kw_choice_rests_on(const struct kw_choice *c, const struct kw_fact *f)
         if (!strcmp(f->path, at)) return phase_occurs(c, (enum kw_phase)p);
     }
     if (starts(f->path, "cold.restore") || starts(f->path, "cold.snapshot")) return phase_occurs(c, KW_PHASE_RESTORE);
+    if (!strcmp(f->path, "cold.engine_start")) return c->cold.engine_start.provenance.grade != KW_GRADE_USER;
     if (!strcmp(f->path, "cold.node_cache")) return c->weights_from == KW_WEIGHTS_NODE;
     return true;
 }

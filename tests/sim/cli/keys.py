@@ -274,6 +274,8 @@ KEYS = {
     "deployments[].cold_start.cache_hit": does(MODAL, "0", "1", (D + "cold_start.load_rate", {"constant": "500000000"}),
                                                (D + "cold_start.cached_load_rate", {"constant": "5000000000"}), wrong=("no cache",)),
     "deployments[].cold_start.init": does(MODAL, LAW, {"constant": "30"}),
+    "deployments[].cold_start.engine_start": does(MODAL, LAW, {"constant": "300"}),
+    "deployments[].cold_start.storage": does(MODAL, "network_disk", "page_cache"),
     "deployments[].cold_start.restore": does(MODAL, LAW, {"constant": "30"}, (D + "cold_start.snapshot_probability", "1"), wrong=("no snapshot",)),
     "deployments[].cold_start.snapshot_probability": does(MODAL, "0", "1", (D + "cold_start.restore", LAW), wrong=("no restore",)),
     "deployments[].limits.rpm": does(GROQ, 5, 100, wrong=(MODAL,)),

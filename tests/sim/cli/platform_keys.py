@@ -189,6 +189,7 @@ KEYS[S + "concurrency_range"] = shown("modal", [1, 9], [1, 99])
 KEYS[S + "idle_timeout_range_s"] = shown("modal", [2, 99], [2, 999])
 for k in ("provision", "pull", "load", "init"):
     KEYS["cold." + k] = figure("modal", {"constant": "3"}, {"constant": "30"})
+KEYS["cold.engine_start"] = figure("modal", {"constant": "3"}, {"constant": "300"})
 KEYS["cold.load_rate"] = figure("modal", {"constant": "1000000000"}, {"constant": "3000000000"})
 KEYS["cold.cached_load_rate"] = figure("modal", {"constant": "1000000000"}, {"constant": "3000000000"}, ("cold.load_rate", {"constant": "500000000"}),
                                        ("cold.cache_hit", 0.9))
