@@ -1,7 +1,7 @@
 # `make help` lists the targets: what stands after ## in a rule's line.
 NVCC ?= $(shell command -v nvcc 2>/dev/null)
 B    ?= build$(if $(SAN),/san-$(SAN))$(if $(NDEBUG),/ndebug)
-PKGS := gsl libcjson libmicrohttpd zlib libzstd nettle $(shell pkg-config --exists hdf5 && echo hdf5 || echo hdf5-serial)
+PKGS := gsl libcjson libmicrohttpd libcurl zlib libzstd nettle $(shell pkg-config --exists hdf5 && echo hdf5 || echo hdf5-serial)
 SRC  := $(shell find sim engine workloads platforms calibrate -name '*.c' 2>/dev/null)
 OBJ  := $(SRC:%=$B/%.o)
 EMBED := $(sort sim/io/scenario/scenario.schema.json $(wildcard platforms/*.json platforms/autoscalers/*.json platforms/network/*.json calibrate/data/*.json calibrate/data/profiles/*.json workloads/models/*.json))
@@ -171,7 +171,7 @@ profiles: $B/tests/calibrate/make_profiles ## rewrite calibrate/data/profiles fr
 	$B/tests/calibrate/make_profiles $${KEEPWARM_DATA:-../shared/data} calibrate/data/profiles
 
 # What to install on Debian or Ubuntu, in one place: to build, to test, and to run the notebooks.
-DEPS := gcc make pkg-config zlib1g-dev libzstd-dev nettle-dev libgsl-dev libcjson-dev libhdf5-dev libmicrohttpd-dev \
+DEPS := gcc make pkg-config zlib1g-dev libzstd-dev nettle-dev libgsl-dev libcjson-dev libhdf5-dev libmicrohttpd-dev libcurl4-openssl-dev \
   hdf5-tools python3-numpy python3-jsonschema python3-h5py python3-h5netcdf python3-xarray python3-simpy \
   python3-matplotlib jupyter-nbconvert python3-ipykernel clang-format
 # make deps PACKAGES='...' asks for others.

@@ -38,6 +38,7 @@ FOLDERS = {
     "calibrate/operators": "calibrate/profile calibrate/import",  # operators.c collects what the importers read
     "calibrate/import": "calibrate/profile calibrate/operators",
     "calibrate/measure": "calibrate/profile calibrate/operators",
+    "calibrate/observe": "calibrate/own",
     "calibrate/own": "calibrate/profile calibrate/operators calibrate/measure calibrate/import",
     "calibrate/validate": "calibrate/profile calibrate/measure",  # a room of its own, beside sim/cost
     "sim/fleet": "sim/fleet/pool sim/fleet/api",

@@ -3,6 +3,7 @@
 #include "sim/cli/commands/brief.h"
 #include "sim/cli/commands/calibrate.h"
 #include "sim/cli/commands/calibrate_api.h"
+#include "sim/cli/commands/calibrate_observe.h"
 #include "sim/cli/commands/compare.h"
 #include "sim/cli/commands/describe.h"
 #include "sim/cli/commands/engine.h"
@@ -350,6 +351,23 @@ const struct kw_command kw_commands[] = {
       0,
       1,
       kw_cli_calibrate_fit },
+    { "calibrate observe",
+      "",
+      "load a live server a little, and fit a profile to when its answers came",
+      "Sends --requests completions to --url in a ladder of --concurrency: prompts of random tokens of the\n"
+      "lengths --prompts, answers of a quarter to all of --max-tokens, for --budget at most. How much that\n"
+      "is at most is said before it begins. Reads the streams, and /metrics where there is such a page (KV\n"
+      "blocks, what waits, whether others are served). Then as fit --requests: the law of steps, intervals\n"
+      "of 95 % and the error of one half's law on the other. KEEPWARM_API_KEY is sent as the bearer token.\n"
+      "Nothing is written of a load that breaks. Ten minutes do: --budget 10m --requests 2000.",
+      "keepwarm calibrate observe --url http://127.0.0.1:8000 --gpu H100 --model llama-3.1-8b -o a.json\n"
+      "keepwarm calibrate observe --url http://host:8000 --concurrency 1,8,64 --profile a.json -o b.json",
+      { KW_OPT_URL, KW_OPT_NAME, KW_OPT_CONCURRENCY, KW_OPT_LENGTHS, KW_OPT_MAX_TOKENS, KW_OPT_REQUESTS, KW_OPT_BUDGET,
+        KW_OPT_GPU, KW_OPT_MODEL, KW_OPT_PRECISION, KW_OPT_TP, KW_OPT_PROFILE, KW_OPT_SEED, KW_OPT_OUT, KW_OPT_QUIET,
+        KW_OPTIONS },
+      0,
+      0,
+      kw_cli_calibrate_observe },
     { "calibrate fit-api",
       "LOG",
       "the latency of an API from your own log of its answers",
@@ -479,7 +497,7 @@ const struct kw_command kw_commands[] = {
 const struct kw_command_group kw_command_groups[] = {
     { "trace", "look at, convert, fit and draw traces" },
     { "platforms", "what platforms bill and how they scale, each fact with its source" },
-    { "calibrate", "import, measure, fit, show and validate engine profiles" },
+    { "calibrate", "import, measure, observe, fit, show and validate engine profiles" },
     { "engine", "generate, serve and time with the real inference engine" },
     { NULL, NULL },
 };

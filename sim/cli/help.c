@@ -157,6 +157,8 @@ void kw_help_man(struct kw_text *out)
         "clock's; a "
         "scenario's as_of goes before it.\n"
         ".TP\n\\fBKEEPWARM_DATA\\fR\nwhere calibrate import and the tests look for public data.\n"
+        ".TP\n\\fBKEEPWARM_API_KEY\\fR\nthe bearer token that calibrate observe sends to its server; none where it is "
+        "not set.\n"
         ".TP\n\\fBKEEPWARM_CUDA\\fR\nthe CUDA backend's library, where it does not lie in ../lib/keepwarm.\n"
         ".TP\n\\fBKEEPWARM_CPU\\fR\nthe instruction set of the CPU backend instead of the best there is.\n"
         ".TP\n\\fBOMP_NUM_THREADS\\fR\nthreads of a sweep and of the CPU backend; --threads goes before it.\n"

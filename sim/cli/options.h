@@ -99,6 +99,9 @@ enum kw_option_id { /* what a command may take; values land in kw_options */
                     KW_OPT_RUNS,
                     KW_OPT_INTERLEAVED,
                     KW_OPT_REQUESTS,
+                    KW_OPT_URL,
+                    KW_OPT_CONCURRENCY,
+                    KW_OPT_LENGTHS,
                     KW_OPT_OF_REQUESTS, /* a log; of the same name, of another command */
                     KW_OPT_BURST,
                     KW_OPT_MAX_CONTENTION,
@@ -122,7 +125,8 @@ struct kw_options {
         timeout, repeat, max_tokens, top_k;
     bool synthetic, prefix_caching, eager;
     /* Calibration's. */
-    const char *budget, *rate, *loads, *burst, *max_contention, *interleaved, *of_requests;
+    const char *budget, *rate, *loads, *burst, *max_contention, *interleaved, *of_requests, *url, *concurrency,
+        *lengths;
     int64_t starts, runs, requests;
     struct kw_list args; /* what is no option */
 };

@@ -66,8 +66,7 @@ int kw_cli_calibrate_import_own(const struct kw_options *o)
 
 /* ---- from requests ---- */
 
-/* The profile that steps are put into: the user's, or what is known of --gpu, --model and --tp. */
-static enum kw_status base_of(struct kw_profile *p, const struct kw_options *o, struct kw_error *err)
+enum kw_status kw_cli_calibrate_base(struct kw_profile *p, const struct kw_options *o, struct kw_error *err)
 {
     if (o->profile.n > 1) return kw_fail(err, KW_EUSAGE, "--profile: one, whose KV cache and limits are kept");
     if (o->profile.n && (o->gpu || o->model || o->precision))
@@ -112,7 +111,7 @@ int kw_cli_calibrate_fit_requests(const struct kw_options *o)
     FILE *f = NULL;
     enum kw_status st = KW_OK;
     if (o->args.n) st = kw_fail(&err, KW_EUSAGE, "POINTS.jsonl or --requests LOG: give one");
-    if (st == KW_OK) st = base_of(&p, o, &err);
+    if (st == KW_OK) st = kw_cli_calibrate_base(&p, o, &err);
     if (st == KW_OK) st = kw_trace_load(&t, o->of_requests, o->format, o->columns, &err);
     if (st == KW_OK && o->strict && (st = kw_trace_strict(&t, &err)) != KW_OK) kw_where(&err, o->of_requests, 0);
     if (st == KW_OK && !o->quiet && kw_trace_remarks(&t, remarks, sizeof remarks)[0])
