@@ -66,6 +66,10 @@ struct kw_schedule {
     } change[KW_SCHEDULE_CHANGES]; /* [n] ascending; before the first one the last holds */
 };
 
+/* Where nobody says otherwise: more than what all prompts have in common (Mooncake's conversation: a block of 512 tokens), and few
+ * enough that a second turn counts. Our choice. */
+#define KW_PREFIX_MIN_MATCH 1024
+
 /* One target of traffic as the event loop sees it. */
 struct kw_deployment {
     char name[32];
@@ -81,6 +85,7 @@ struct kw_deployment {
     struct kw_spot spot;      /* per_hour 0: never interrupted, and nothing stands in */
     double others_per_hour; /* other customers' requests for the same replicas, pool/pooled.h; 0: they are ours alone */
     enum kw_balance balance;
+    uint32_t prefix_min_match; /* KW_BALANCE_PREFIX: tokens of a known prefix below which nobody is preferred for it */
     struct kw_lora lora; /* which of its requests are for adapters of its model, and what they take; sched.max_loras */
     /* api */
     struct kw_law ttft_s, ttft_per_ktok_s, output_rate;

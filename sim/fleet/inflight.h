@@ -20,8 +20,11 @@ struct kw_inflight {
     uint32_t request;       /* index in the trace; KW_NO_REQUEST: a ping */
     uint32_t place;         /* in order of arrival: index of its record */
     uint32_t replica, slot; /* AT_REPLICA: which, and the scheduler's slot in it */
-    uint32_t event;         /* AT_CLIENT, AT_API, AT_HOLD: id of its event */
-    uint32_t next;          /* free slots */
+    union {
+        uint32_t event;   /* AT_CLIENT, AT_API, AT_HOLD: id of its event */
+        uint32_t awaited; /* AT_REPLICA: prompt tokens that the balancer counts until its first token */
+    };
+    uint32_t next; /* free slots */
     uint8_t deployment, attempts, at;
     uint8_t nth;                   /* of the deployments in its order */
     bool cold : 1;                 /* it waited for a replica to start */

@@ -5,7 +5,8 @@
 
 struct kw_prefix {
     const uint64_t *hash;
-    uint32_t n; /* 0: none known */
+    uint32_t n;             /* 0: none known */
+    uint32_t block, tokens; /* tokens that a hash covers; of the whole prompt */
 };
 
 #endif

@@ -79,7 +79,8 @@ static inline struct kw_prefix kw_run_prefix(const struct kw_run_context *w, uin
     const struct kw_inflight *f = &w->flights.f[flight];
     if (!t->hash_at || kw_inflight_is_ping(f)) return (struct kw_prefix){ 0 };
     uint32_t at = t->hash_at[f->request];
-    return (struct kw_prefix){ (f->warmup ? w->warmup_hash : t->hash) + at, t->hash_at[f->request + 1] - at };
+    return (struct kw_prefix){ (f->warmup ? w->warmup_hash : t->hash) + at, t->hash_at[f->request + 1] - at,
+                               t->hash_block, 0 };
 }
 
 #endif

@@ -255,6 +255,7 @@ void kw_summary_point(const struct kw_candidate *c, const struct kw_point *p, st
         { KW_METRIC_ADAPTER_COLD, "LoRA requests that waited for their adapter", "%", 100 },
         { KW_METRIC_ADAPTER_WAIT, "how long those waited, mean", "s", 1 },
         { KW_METRIC_ADAPTER_LOADS, "adapters loaded in the window", "", 1 },
+        { KW_METRIC_PREFIX_HIT, "prompt tokens in the prefix cache", "%", 100 },
         { KW_METRIC_FOUND_WARM, "found warm in the window, in the place of starts", "", 1 },
     };
     _Static_assert(sizeof rows / sizeof *rows == KW_METRICS - 1, "a row for each metric but the worst class's");

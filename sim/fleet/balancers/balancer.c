@@ -10,7 +10,7 @@ static const struct kw_balance_policy *const policy_of[] = {
     [KW_BALANCE_PREFIX] = &kw_balancer_prefix,
     [KW_BALANCE_PACK] = &kw_balancer_pack,
     [KW_BALANCE_RANDOM] = &kw_balancer_random,
-    [KW_BALANCE_ADAPTER] = &kw_balancer_prefix, /* the adapter stands in the place of the prefix (pool/dispatch.c) */
+    [KW_BALANCE_ADAPTER] = &kw_balancer_adapter, /* the adapter stands in the place of the prefix (pool/dispatch.c) */
 };
 static_assert(sizeof policy_of / sizeof *policy_of == KW_BALANCES, "a policy for every name");
 
@@ -29,8 +29,9 @@ void kw_balancer_free(struct kw_balancer *b)
     free(b->head);
     free(b->tail);
     free(b->room);
-    free(b->prefix_hash);
-    free(b->prefix_replica);
+    free(b->served);
+    free(b->taken);
+    free(b->awaited);
     kw_balancer_init(b);
 }
 
@@ -61,6 +62,9 @@ enum kw_status kw_balancer_begin(struct kw_balancer *b, enum kw_balance kind, ui
     const struct kw_balance_policy *policy = b->policy = policy_of[kind];
     bool capped = limit != UINT32_MAX;
     b->limit = b->fill = limit;
+    b->room_tokens = UINT64_MAX;
+    b->min_match = 0;
+    b->computes = 0;
     b->ranked = ranked || policy->ranked || (policy->ranked_when_capped && capped);
     b->room_bits = policy->room_bits && capped;
     b->n = b->n_room = b->least = 0;
@@ -114,6 +118,12 @@ enum kw_status kw_balancer_join(struct kw_balancer *b, uint32_t r, struct kw_err
         uint32_t **column[] = { &b->ready, &b->place, &b->load, &b->prev, &b->next };
         for (size_t i = 0; i < sizeof column / sizeof *column; i++)
             if ((st = grow_words(column[i], cap, err)) != KW_OK) return st;
+        uint64_t **tokens[] = { &b->taken, &b->awaited };
+        for (size_t i = 0; i < 2; i++) {
+            uint64_t *grown = realloc(*tokens[i], cap * sizeof *grown);
+            if (!grown) return kw_fail(err, KW_ENOMEM, "load balancer: no memory for %u replicas", cap);
+            *tokens[i] = grown;
+        }
         uint64_t *room = realloc(b->room, cap / 64 * sizeof *room);
         if (!room) return kw_fail(err, KW_ENOMEM, "load balancer: no memory for %u replicas", cap);
         b->room = room;
@@ -124,6 +134,7 @@ enum kw_status kw_balancer_join(struct kw_balancer *b, uint32_t r, struct kw_err
     b->place[r] = b->n;
     b->ready[b->n] = r;
     b->load[r] = 0;
+    b->taken[r] = b->awaited[r] = 0;
     if (b->room_bits) set_room(b, b->n, true);
     b->n++;
     b->n_room++;

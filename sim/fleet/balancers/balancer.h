@@ -18,6 +18,7 @@ struct kw_balancer;
 struct kw_balance_policy {
     bool ranked;             /* wants the lists by load */
     bool ranked_when_capped; /* wants them where a replica can be full */
+    bool weighs;             /* weighs tokens: kw_balancer_awaits and _answers are to be called */
     bool room_bits;          /* wants, where a replica can be full, the bit of every place that has room */
     enum kw_status (*begin)(struct kw_balancer *b, struct kw_error *err); /* NULL: nothing to prepare */
     /* Who takes the next request. At least one ready replica has room, and the answer has. */
@@ -42,12 +43,17 @@ struct kw_balancer {
     uint32_t *head, *tail;  /* [levels] by load */
     uint64_t *room;         /* bit set by place: has room */
     uint32_t turn;          /* round robin: place of the next one in turn */
-    uint64_t *prefix_hash;  /* prefix: who last served a prefix block, by slot; NULL without */
-    uint32_t *prefix_replica;
+    /* prefix and adapter */
+    struct kw_served *served; /* who last served a block: served.h; NULL without */
+    uint64_t *taken,
+        *awaited; /* [cap] by replica: tokens it was given to compute in its life; before first tokens to come */
+    uint64_t room_tokens; /* that a replica's cache holds; set after begin, as the next */
+    uint32_t min_match;   /* tokens of a prefix that count as a match */
+    uint64_t computes;    /* of the last pick: tokens the replica has to compute for it */
 };
 
 extern const struct kw_balance_policy kw_balancer_round_robin, kw_balancer_least_outstanding, kw_balancer_power_of_two,
-    kw_balancer_prefix, kw_balancer_pack, kw_balancer_random;
+    kw_balancer_prefix, kw_balancer_pack, kw_balancer_random, kw_balancer_adapter;
 
 void kw_balancer_init(struct kw_balancer *b);
 void kw_balancer_free(struct kw_balancer *b);
@@ -62,6 +68,17 @@ void kw_balancer_leave(struct kw_balancer *b, uint32_t r);
 /* r's load changes by one. */
 enum kw_status kw_balancer_up(struct kw_balancer *b, uint32_t r, struct kw_error *err);
 void kw_balancer_down(struct kw_balancer *b, uint32_t r);
+
+/* Ready replica r was given tokens to compute before a first token; and that has come, or the request has left before. */
+static inline void kw_balancer_awaits(struct kw_balancer *b, uint32_t r, uint64_t tokens)
+{
+    b->awaited[r] += tokens;
+}
+static inline void kw_balancer_answers(struct kw_balancer *b, uint32_t r, uint64_t tokens)
+{
+    assert(b->awaited[r] >= tokens);
+    b->awaited[r] -= tokens;
+}
 
 /* The ready replica with the least load, the one that has had it longest; KW_NO_REPLICA when none. Only when ranked. */
 static inline uint32_t kw_balancer_least(const struct kw_balancer *b)

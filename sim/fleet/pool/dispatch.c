@@ -26,9 +26,13 @@ static uint32_t adapter_of(const struct kw_pool *p, const struct kw_inflight *f)
 
 struct kw_prefix kw_pool_affinity(struct kw_pool *p, uint32_t flight)
 {
-    if (p->d->balance != KW_BALANCE_ADAPTER) return kw_run_prefix(p->w, flight);
+    if (p->d->balance != KW_BALANCE_ADAPTER) {
+        struct kw_prefix prefix = kw_run_prefix(p->w, flight);
+        prefix.tokens = kw_request_prompt(p->w->trace, p->d, &p->w->flights.f[flight]); /* with hashes or without */
+        return prefix;
+    }
     p->adapter_hash = adapter_of(p, &p->w->flights.f[flight]);
-    return (struct kw_prefix){ &p->adapter_hash, p->adapter_hash != 0 };
+    return (struct kw_prefix){ &p->adapter_hash, p->adapter_hash != 0, 0, 0 };
 }
 
 /* O(1) but for the prefix's hashes. The engine accepts first: it alone knows whether the request can ever fit its KV
@@ -56,6 +60,8 @@ enum kw_status kw_dispatch_to(struct kw_pool *p, uint32_t flight, uint32_t k, kw
     if ((st = kw_timeouts_watch_replica(p, flight, err)) != KW_OK) return st;
     f->at = KW_AT_REPLICA;
     f->replica = k;
+    f->awaited = p->balancer.policy->weighs ? (uint32_t)p->balancer.computes : 0;
+    if (f->awaited) kw_balancer_awaits(&p->balancer, k, f->awaited);
     f->adapted |= q.adapter != 0;
     f->fetched |= kw_replica_holds(r->engine, f->slot);
     uint32_t on_one = kw_replica_seated(r->engine); /* who left in the step under way still has a seat */
@@ -88,6 +94,14 @@ enum kw_status kw_dispatch_waiting(struct kw_pool *p, kw_ns now, struct kw_error
     return KW_OK;
 }
 
+/* Its prompt is computed, or nobody wants that any more. */
+void kw_dispatch_answers(struct kw_pool *p, struct kw_inflight *f)
+{
+    if (f->awaited && p->r[f->replica].state == KW_REPLICA_READY)
+        kw_balancer_answers(&p->balancer, f->replica, f->awaited);
+    f->awaited = 0;
+}
+
 /* A draining replica has left the balancer and the counts already. */
 void kw_dispatch_left(struct kw_pool *p, uint32_t k)
 {
@@ -106,6 +120,7 @@ enum kw_status kw_dispatch_after_left(struct kw_pool *p, uint32_t k, kw_ns now, 
     if (r->state == KW_REPLICA_READY) {
         if (!kw_ring_empty(&p->queue) && (st = kw_dispatch_waiting(p, now, err)) != KW_OK) return st;
         if (r->engine->n_live == 0) {
+            assert(!p->balancer.awaited[k]); /* who has left awaits nothing */
             p->g.busy--;
             kw_idle_list_push(p, k, now);
         }
@@ -133,6 +148,7 @@ enum kw_status kw_dispatch_take_away(struct kw_pool *p, uint32_t k, kw_ns now, s
         uint32_t flight = (uint32_t)p->cut_off[i];
         struct kw_inflight *f = &p->w->flights.f[flight];
         f->first = -1; /* what came of the answer is void */
+        f->awaited = 0;
         p->ledger->cut_off += !f->warmup && !kw_inflight_is_ping(f) && !p->closed;
         if ((st = kw_client_refused(p->w, flight, &p->d->retry, now, 0, &p->retry, err)) != KW_OK) return st;
     }

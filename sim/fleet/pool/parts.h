@@ -87,6 +87,8 @@ struct kw_prefix kw_pool_affinity(struct kw_pool *p, uint32_t flight);
 enum kw_status kw_dispatch_to(struct kw_pool *p, uint32_t flight, uint32_t k, kw_ns now, struct kw_error *err);
 /* The waiting ones go to replicas, first come first served, while any has room. */
 enum kw_status kw_dispatch_waiting(struct kw_pool *p, kw_ns now, struct kw_error *err);
+/* A request on a replica has its first token, or leaves without. */
+void kw_dispatch_answers(struct kw_pool *p, struct kw_inflight *f);
 /* One request less on replica k. */
 void kw_dispatch_left(struct kw_pool *p, uint32_t k);
 /* Requests have left replica k: who waits takes their place, else it is idle or, drained, gone. */

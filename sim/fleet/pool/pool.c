@@ -207,6 +207,8 @@ enum kw_status kw_pool_begin(struct kw_pool *p, struct kw_run_context *w, const 
         KW_OK)
         return st;
     p->balancer.fill = kw_packed_load(d);
+    p->balancer.room_tokens = (uint64_t)d->sched.num_blocks * d->sched.block_size * kw_deployment_ranks(d);
+    p->balancer.min_match = d->prefix_min_match;
     struct {
         uint32_t *id;
         enum kw_event_kind kind;
@@ -381,7 +383,11 @@ enum kw_status kw_pool_run(struct kw_pool *p, uint32_t k, kw_ns now, struct kw_e
     kw_replica_advance(r->engine, now, &out);
     if (r->engine->most_step_tokens > p->ledger->most_step_tokens)
         p->ledger->most_step_tokens = r->engine->most_step_tokens;
-    for (uint32_t i = 0; i < out.n_first; i++) p->w->flights.f[out.first[i].id].first = now;
+    for (uint32_t i = 0; i < out.n_first; i++) {
+        struct kw_inflight *f = &p->w->flights.f[out.first[i].id];
+        f->first = now;
+        kw_dispatch_answers(p, f);
+    }
     if (!out.n_finished) {
         kw_dispatch_arm(p, r);
         return KW_OK;

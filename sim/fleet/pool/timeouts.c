@@ -70,6 +70,7 @@ enum kw_status kw_pool_request_timeout(struct kw_pool *p, kw_ns now, struct kw_e
         if (!here) continue;
         uint32_t k = f->replica;
         kw_replica_cancel(p->r[k].engine, f->slot, now);
+        kw_dispatch_answers(p, f);
         kw_client_lost(p->w, flight, KW_REQ_TIMED_OUT);
         kw_dispatch_left(p, k);
         if ((st = kw_dispatch_after_left(p, k, now, err)) != KW_OK) return st;

@@ -604,6 +604,8 @@ const struct kw_choice_field kw_choice_field[] = {
     { "node_idle_ns", "ns", "how long such a machine stays without a replica", offsetof(struct kw_choice, node.idle),
       sizeof(kw_ns), false, true },
     FIELD("balance", balance, "", "0 round robin, 1 least outstanding, 2 power of two, 3 prefix, 4 pack, 5 random"),
+    { "prefix_min_match", "token", "of a known prefix below which no replica is preferred for it",
+      offsetof(struct kw_choice, prefix_min_match), sizeof(uint32_t), false, true },
     { "batch_from", "", "batches are answered as 0 promised, 1 observed, 2 the user says",
       offsetof(struct kw_choice, batch_from), sizeof(enum kw_batch_from), false, true },
     { "batch_collect_ns", "ns", "a batch is sent this long after its first request",

@@ -143,6 +143,11 @@ static bool in_pieces(const struct use *u)
     return p == KW_SCHED_VLLM || p == KW_SCHED_SARATHI;
 }
 
+static bool by_prefix(const struct use *u)
+{
+    return choice_of(u)->balance == KW_BALANCE_PREFIX;
+}
+
 static bool is_on_demand(const struct use *u)
 {
     return choice_of(u)->term != KW_TERM_BATCH;
@@ -485,6 +490,7 @@ static const struct row {
     { "deployments[].start_failure_probability", GPUS, 0, starts,
       "platforms that start replicas: serverless, with an \"autoscaler\", or spot with interruptions" },
     { "deployments[].balance", GPUS, 0, NULL, "platforms of replicas" },
+    { "deployments[].prefix_min_match", GPUS, 0, by_prefix, "\"balance\": \"prefix\" beside it" },
     { "deployments[].packing", GPUS, 0, NULL, "platforms of replicas" },
     { "deployments[].prewarm", GPUS, 0, scales, "serverless platforms, and dedicated machines with an \"autoscaler\"" },
     { "deployments[].prewarm.forecast", 0, 0, NULL, NULL },

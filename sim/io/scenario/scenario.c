@@ -838,6 +838,7 @@ static enum kw_status read_deployment(struct kw_jnode o, const char *dflt_model,
         c->term = (enum kw_term)term;
         READ(read_spot(get(o, "spot"), &c->spot, &c->cold, err));
         c->balance = (enum kw_balance)balance;
+        READ(count_or(get(o, "prefix_min_match"), c->prefix_min_match, 1, 10000000, &c->prefix_min_match, err));
         c->balance_stated = kw_json_present(get(o, "balance")) || kw_json_present(get(o, "packing"));
         policy_tokens =
             c->sched.policy == KW_SCHED_PREFILL_FIRST && c->sched.max_model_len > c->sched.max_num_batched_tokens

@@ -143,6 +143,7 @@ enum kw_status kw_choice_ranks(struct kw_choice *c, const struct kw_platform *p,
     c->retry = p->retry;
     c->spot = o->spot;
     c->balance = p->balance;
+    c->prefix_min_match = KW_PREFIX_MIN_MATCH;
     if (p->kind == KW_KIND_DEDICATED) kw_choice_replicas(c, step);
     return KW_OK;
 }
@@ -496,6 +497,7 @@ void kw_choice_deployment(const struct kw_choice *c, struct kw_deployment *d)
     d->ranks = c->dp;
     d->scaling = c->scaling;
     d->balance = c->balance;
+    if (c->balance == KW_BALANCE_PREFIX) d->prefix_min_match = c->prefix_min_match;
     d->prewarm = c->prewarm;
     d->schedule = c->schedule;
     d->lora = c->lora;

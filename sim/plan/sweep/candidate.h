@@ -102,6 +102,7 @@ struct kw_choice { /* one deployment of a candidate */
     enum kw_grade lora_grade; /* with adapters: the weakest of what is known of their cost in time */
     char serves[64];          /* the fine-tune or model that a pool of several serves alone; "" */
     enum kw_balance balance;
+    uint32_t prefix_min_match;                                   /* of KW_BALANCE_PREFIX, tokens */
     bool balance_stated, delay_from_stated, idle_release_stated; /* the user said which */
     struct kw_ping ping;                                         /* every 0: none */
     struct kw_prewarm prewarm;

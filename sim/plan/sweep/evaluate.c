@@ -124,12 +124,17 @@ enum kw_status kw_evaluate_outcome(const struct kw_candidate *c, const struct kw
     uint64_t pings = 0, held = 0, found = 0;
     bool pooled = false;
     kw_ns held_ns = 0;
+    int64_t hit = 0, prompts = 0;
     for (uint32_t d = 0; d < c->n; d++) {
         const struct kw_choice *choice = &c->choice[d];
         const struct kw_ledger *l = &o->ledger[d];
         enum kw_kind kind = choice->platform->kind;
         uint32_t gpus = 0, rented = 0;
         replicas |= kind != KW_KIND_API;
+        if (kind != KW_KIND_API) {
+            hit += l->tokens_cached;
+            prompts += l->tokens_in;
+        }
         if (kind != KW_KIND_API) gpus = kw_gpus_per_replica(choice->gpu, choice->gpus);
         if (kind == KW_KIND_DEDICATED) {
             gpus = choice->gpus; /* several replicas share a rented node */
@@ -185,6 +190,7 @@ enum kw_status kw_evaluate_outcome(const struct kw_candidate *c, const struct kw
     sample[KW_METRIC_HELD_WAIT] = held ? 1e-9 * (double)held_ns / (double)held : NAN;
     sample[KW_METRIC_PINGS] = pings ? (double)pings / o->passes : NAN;
     sample[KW_METRIC_FOUND_WARM] = pooled ? (double)found / o->passes : NAN;
+    sample[KW_METRIC_PREFIX_HIT] = hit > 0 ? (double)hit / (double)prompts : NAN;
     const struct kw_ledger *a = &adapters;
     bool adapted = a->adapter_requests > 0;
     sample[KW_METRIC_ADAPTER_COLD] = adapted ? (double)a->adapter_cold / (double)a->adapter_requests : NAN;

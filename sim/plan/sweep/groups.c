@@ -93,6 +93,8 @@ void kw_point_groups_evaluate(struct kw_point *p, uint32_t r, const struct kw_ca
         }
         if (l->pings) v[KW_METRIC_PINGS] = (double)l->pings / o->passes;
         if (c->choice[i - p->n_classes].pooled) v[KW_METRIC_FOUND_WARM] = (double)l->found_warm / o->passes;
+        if (c->choice[i - p->n_classes].platform->kind != KW_KIND_API && l->tokens_cached > 0)
+            v[KW_METRIC_PREFIX_HIT] = (double)l->tokens_cached / (double)l->tokens_in;
         if (l->adapter_requests) {
             v[KW_METRIC_ADAPTER_COLD] = (double)l->adapter_cold / (double)l->adapter_requests;
             v[KW_METRIC_ADAPTER_LOADS] = (double)l->adapter_fetches / o->passes;

@@ -70,6 +70,9 @@ const struct kw_metric_info kw_metric_info[] = {
                                "replicas of public models that were ready for others' requests, in the place of a "
                                "start, in the "
                                "window; nan without any such model" },
+    [KW_METRIC_PREFIX_HIT] = { "prefix_hit", "1",
+                               "share of the prompt tokens at replicas that their prefix caches held; nan where none "
+                               "did" },
     [KW_METRIC_CLASS_WORST] = { "class_worst", "1",
                                 "worst figure of a class and model over its limit, above 1 misses; nan where all "
                                 "requests are of one" },

@@ -222,6 +222,7 @@ KEYS = {
     "deployments[].stockout_retry_s": does(MODAL, "100", "1", (D + "stockout_probability", "0.9"), wrong=(MODAL,)),
     "deployments[].start_failure_probability": does(MODAL, "0.9", "0", wrong=(LAMBDA,)),
     "deployments[].balance": does(LAMBDA, "round_robin", "pack", (D + "replicas", 3), wrong=(GROQ,)),
+    "deployments[].prefix_min_match": does(dict(LAMBDA, trace=dict(PREFIX, speed=40)), 1, 10000000, (D + "replicas", 3), (D + "balance", "prefix"), wrong=(LAMBDA,)),
     "deployments[].packing": does(LAMBDA, "spread", "pack", (D + "replicas", 3), ("trace.speed", 20), wrong=(GROQ,)),
     "deployments[].prewarm.forecast": does(AHEAD_OF, "none", "seasonal", wrong=(GROQ, "seasonal")),
     "deployments[].prewarm.season": does(AHEAD_OF, "day", "week", wrong=(dict(AHEAD_OF, deployments=[dict(AHEAD_OF["deployments"][0], prewarm={"forecast": "oracle"})]), "day")),

@@ -189,14 +189,14 @@ static void at_random_any_replica_with_room_is_as_likely(void)
 
 static uint32_t with(struct kw_balancer *b, const uint64_t *hash, uint32_t n)
 {
-    return kw_balancer_pick(b, (struct kw_prefix){ hash, n }, &rng);
+    return kw_balancer_pick(b, (struct kw_prefix){ hash, n, 1, n }, &rng);
 }
 
-static void a_prefix_stays_where_it_was_until_its_load_passes_the_bound(void)
+static void an_adapter_stays_where_it_was_until_its_load_passes_the_bound(void)
 {
     struct kw_balancer b;
     const uint64_t chat[] = { 11, 12, 13 }, other[] = { 21, 22 }, branch[] = { 11, 12, 99 };
-    begin(&b, KW_BALANCE_PREFIX, UINT32_MAX, 4);
+    begin(&b, KW_BALANCE_ADAPTER, UINT32_MAX, 4);
     uint32_t home = with(&b, chat, 3);
     CHECK(home == 0);
     CHECK(kw_balancer_up(&b, home, NULL) == KW_OK);
@@ -205,7 +205,7 @@ static void a_prefix_stays_where_it_was_until_its_load_passes_the_bound(void)
     CHECK(away == 1);
     kw_balancer_down(&b, home);
     CHECK(with(&b, chat, 3) == away);   /* who served it last has it in its cache */
-    CHECK(with(&b, branch, 3) == away); /* the longest prefix that is known */
+    CHECK(with(&b, branch, 3) == away); /* an adapter is one hash: what follows is nobody's */
     CHECK(kw_balancer_up(&b, away, NULL) == KW_OK);
     CHECK(with(&b, other, 2) == 2); /* nothing of it is known: the least load, of equals who has had it longest */
     kw_balancer_down(&b, away);
@@ -219,7 +219,7 @@ static void a_prefix_stays_where_it_was_until_its_load_passes_the_bound(void)
     CHECK(with(&b, chat, 3) != away);
     kw_balancer_free(&b);
     /* A full replica and one that is gone are no home. */
-    begin(&b, KW_BALANCE_PREFIX, 1, 2);
+    begin(&b, KW_BALANCE_ADAPTER, 1, 2);
     CHECK(with(&b, chat, 3) == 0);
     kw_balancer_leave(&b, 0);
     CHECK(with(&b, chat, 3) == 1);
@@ -264,7 +264,7 @@ static void the_bound_counts_the_request_itself(void)
      * without it the bound would be ceil(1.25 * 3) = 4. */
     struct kw_balancer b;
     const uint64_t chat[] = { 11 }, load[] = { 4, 3, 3, 2 };
-    begin(&b, KW_BALANCE_PREFIX, UINT32_MAX, 4);
+    begin(&b, KW_BALANCE_ADAPTER, UINT32_MAX, 4);
     CHECK(with(&b, chat, 1) == 0);
     for (uint32_t r = 0; r < 4; r++)
         for (uint64_t i = 0; i < load[r]; i++) CHECK(kw_balancer_up(&b, r, NULL) == KW_OK);
@@ -272,17 +272,65 @@ static void the_bound_counts_the_request_itself(void)
     kw_balancer_free(&b);
 }
 
-static void the_longest_prefix_wins_and_an_unknown_one_is_nobodys(void)
+/* Blocks of 100 tokens; the request is dispatched: its replica has one more and awaits what it computes. */
+static uint32_t give(struct kw_balancer *b, const uint64_t *hash, uint32_t n, uint32_t tokens)
+{
+    uint32_t r = kw_balancer_pick(b, (struct kw_prefix){ hash, n, 100, tokens }, &rng);
+    CHECK(kw_balancer_up(b, r, NULL) == KW_OK);
+    kw_balancer_awaits(b, r, b->computes);
+    return r;
+}
+
+/* What a prefix saves against what the other replica would have to compute less; a block that all have in common is no match. */
+static void a_prefix_is_weighed_in_tokens(void)
 {
     struct kw_balancer b;
-    const uint64_t both[] = { 11, 12 };
+    const uint64_t chat[] = { 1, 11, 12, 13 }, more[] = { 1, 11, 12, 13, 14 }, other[] = { 1, 21 };
     begin(&b, KW_BALANCE_PREFIX, UINT32_MAX, 2);
-    CHECK(with(&b, both, 2) == 0);
-    for (int i = 0; i < 3; i++) CHECK(kw_balancer_up(&b, 0, NULL) == KW_OK);
-    CHECK(with(&b, both, 1) == 1); /* 4 > ceil(1.25 * 4 / 2): its first block is served elsewhere */
-    for (int i = 0; i < 3; i++) kw_balancer_down(&b, 0);
-    CHECK(with(&b, both, 2) == 0); /* whoever has both blocks has the longer prefix */
+    b.min_match = 150;
+    CHECK(give(&b, chat, 4, 400) == 0 && b.computes == 400);
+    CHECK(give(&b, other, 2, 200) == 1 && b.computes == 200); /* the first block is known, and too little */
+    kw_balancer_answers(&b, 0, 400);
+    CHECK(b.awaited[0] == 0 && b.awaited[1] == 200);
+    CHECK(give(&b, more, 5, 450) == 0 && b.computes == 50); /* 400 of 450 are there */
+    CHECK(give(&b, (const uint64_t[]){ 31 }, 1, 80) == 0);  /* nothing known: 50 are awaited there, 200 here */
+    kw_balancer_answers(&b, 1, 200);
+    kw_balancer_awaits(&b, 0, 370); /* 500 there, 0 here: more than 400 are saved by no match */
+    CHECK(give(&b, chat, 4, 400) == 1 && b.computes == 400);
+    kw_balancer_answers(&b, 0, 400); /* 100 there, and 400 here, where the prefix is now */
+    CHECK(give(&b, chat, 4, 400) == 1 && b.computes == 0);
+    b.min_match = 401;
+    CHECK(give(&b, chat, 4, 400) == 0);
     kw_balancer_free(&b);
+}
+
+/* A cache of 1000 tokens: what was computed since has pushed the prefix out. And no prefix is followed to where 32 requests
+ * more are. */
+static void a_prefix_is_forgotten_and_not_followed_anywhere(void)
+{
+    struct kw_balancer b;
+    const uint64_t chat[] = { 11, 12 };
+    const struct kw_prefix prompt = { chat, 2, 100, 200 };
+    begin(&b, KW_BALANCE_PREFIX, UINT32_MAX, 2);
+    b.room_tokens = 1000;
+    CHECK(give(&b, chat, 2, 200) == 0);
+    kw_balancer_answers(&b, 0, 200);
+    CHECK(kw_balancer_up(&b, 1, NULL) == KW_OK);
+    CHECK(kw_balancer_up(&b, 1, NULL) == KW_OK);
+    b.taken[0] = 200 + 999;
+    CHECK(kw_balancer_pick(&b, prompt, &rng) == 0 && b.computes == 0);
+    b.taken[0] += 1000;
+    CHECK(kw_balancer_pick(&b, prompt, &rng) == 0 && b.computes == 200);
+    for (int i = 0; i < 33; i++) CHECK(kw_balancer_up(&b, 0, NULL) == KW_OK); /* 34 and 2: no more than 32 apart */
+    CHECK(kw_balancer_pick(&b, prompt, &rng) == 0 && b.computes == 0);
+    CHECK(kw_balancer_up(&b, 0, NULL) == KW_OK);
+    CHECK(kw_balancer_pick(&b, prompt, &rng) == 1 && b.computes == 200);
+    kw_balancer_free(&b);
+}
+
+static void an_unknown_prefix_is_nobodys(void)
+{
+    struct kw_balancer b;
     /* A table full of other prefixes, all on replica 0, says nothing of one that it does not hold. */
     begin(&b, KW_BALANCE_PREFIX, UINT32_MAX, 2);
     for (uint64_t h = 1; h <= 400000; h++) CHECK(with(&b, &h, 1) == 0);
@@ -300,11 +348,13 @@ int main(void)
     RUN(the_least_load_goes_first_and_of_equals_who_has_had_it_longest);
     RUN(two_choices_are_two_replicas);
     RUN(at_random_any_replica_with_room_is_as_likely);
-    RUN(a_prefix_stays_where_it_was_until_its_load_passes_the_bound);
+    RUN(an_adapter_stays_where_it_was_until_its_load_passes_the_bound);
     RUN(room_of_who_has_left_is_no_room);
     RUN(of_equal_loads_the_first_drawn_wins);
     RUN(the_bound_counts_the_request_itself);
-    RUN(the_longest_prefix_wins_and_an_unknown_one_is_nobodys);
+    RUN(a_prefix_is_weighed_in_tokens);
+    RUN(a_prefix_is_forgotten_and_not_followed_anywhere);
+    RUN(an_unknown_prefix_is_nobodys);
     kw_rng_free(&rng);
     return check_report();
 }
