@@ -274,7 +274,8 @@ int kw_cli_calibrate_fit(const struct kw_options *o)
     size_t len;
     if (!o->out) return kw_cli_fail(kw_fail(&err, KW_EUSAGE, "calibrate fit wants -o PROFILE.json"), &err);
     if (o->of_requests) return kw_cli_calibrate_fit_requests(o);
-    if (!o->args.n || o->model || o->precision || o->profile.n || o->format || o->columns || o->strict)
+    if (!o->args.n || o->model || o->precision || o->profile.n || o->format || o->columns || o->strict || o->tp != 1 ||
+        o->seed >= 0)
         return kw_cli_fail(
             kw_fail(&err, KW_EUSAGE, "calibrate fit wants POINTS.jsonl, with -o and --gpu alone, or --requests LOG"),
             &err);
