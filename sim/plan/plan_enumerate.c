@@ -523,8 +523,7 @@ static enum kw_status add_serverless_at(struct enumeration *e, struct kw_choice 
         if (o->n_idle_timeouts) {
             kw_ns idle = o->idle_timeout[i];
             bool fixed = !kw_choice_sets_idle_timeout(c) && idle != p->scaling.idle_timeout;
-            bool outside = p->idle_timeout_max_s > 0 &&
-                           (idle < p->idle_timeout_min_s * KW_NS_PER_S || idle > p->idle_timeout_max_s * KW_NS_PER_S);
+            bool outside = idle < p->idle_timeout_min_s * KW_NS_PER_S || idle > p->idle_timeout_max_s * KW_NS_PER_S;
             if (fixed || outside) {
                 char what[96], why[160], s[32]; /* the default is not what was asked for either */
                 snprintf(what, sizeof what, "%s with an idle timeout of %s s", p->name,

@@ -12,6 +12,9 @@ enum kw_status kw_plan_push_copy(struct kw_plan *p, const struct kw_candidate *c
 /* Appends two deployments; the second's name is told apart where both are on one platform. */
 enum kw_status kw_plan_push_pair(struct kw_plan *p, const struct kw_choice *first, const struct kw_choice *second,
                                  const struct kw_routing *routing, struct kw_error *err);
+/* The deployment of candidate i where it is one of a row of settings of a serverless offer: not as the user wrote it, the same
+ * number kept all week, no mitigation; else NULL. */
+const struct kw_choice *kw_plan_serverless(const struct kw_plan *p, size_t i);
 /* Notes what was not considered and why. */
 enum kw_status kw_plan_drop(struct kw_plan *p, const char *what, const char *why, struct kw_error *err);
 /* Appends hybrids of the best of the first `looked` candidates, which have had a first look: serverless with an API

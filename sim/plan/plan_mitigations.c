@@ -12,22 +12,14 @@
 
 const char *const kw_mitigation_name[] = { "prewarm", "ping", "hold", "snapshot", "weights_from", "pooled", NULL };
 
-static const struct kw_choice *constant(const struct kw_plan *p, size_t i)
-{
-    const struct kw_candidate *c = &p->candidates[i];
-    const struct kw_choice *x = &c->choice[0];
-    bool plain = c->n == 1 && !c->as_written && !c->mitigation && !x->schedule.n;
-    return plain && x->platform->kind == KW_KIND_SERVERLESS ? x : NULL;
-}
-
 /* The best of the first `looked` on a platform that none of taken[n] is on; -1 when there is none left. */
 static ptrdiff_t best_elsewhere(const struct kw_plan *p, size_t looked, const size_t *taken, size_t n)
 {
     ptrdiff_t best = -1;
     for (size_t i = 0; i < looked; i++) {
-        const struct kw_choice *c = constant(p, i);
+        const struct kw_choice *c = kw_plan_serverless(p, i);
         bool out = !c || !p->settled[i];
-        for (size_t k = 0; k < n && !out; k++) out = constant(p, taken[k])->platform == c->platform;
+        for (size_t k = 0; k < n && !out; k++) out = kw_plan_serverless(p, taken[k])->platform == c->platform;
         if (!out && (best < 0 || kw_point_better(&p->points[i], &p->points[best]))) best = (ptrdiff_t)i;
     }
     return best;
@@ -38,7 +30,7 @@ static uint32_t least_warm(const struct kw_plan *p, size_t looked, size_t of)
 {
     uint32_t least = p->candidates[of].choice[0].scaling.keep_warm;
     for (size_t i = 0; i < looked; i++) {
-        const struct kw_choice *c = constant(p, i);
+        const struct kw_choice *c = kw_plan_serverless(p, i);
         if (c && p->family[i] == p->family[of] && c->scaling.keep_warm < least) least = c->scaling.keep_warm;
     }
     return least;
@@ -133,9 +125,10 @@ static enum kw_status try_pooled(struct trial *t, size_t looked, double others_p
 {
     enum kw_status st = KW_OK;
     for (size_t i = 0; i < looked && st == KW_OK; i++) {
-        const struct kw_choice *of = constant(t->p, i);
+        const struct kw_choice *of = kw_plan_serverless(t->p, i);
         bool first = of && of->platform->public_models.shared;
-        for (size_t k = 0; k < i && first; k++) first = t->p->family[k] != t->p->family[i] || !constant(t->p, k);
+        for (size_t k = 0; k < i && first; k++)
+            first = t->p->family[k] != t->p->family[i] || !kw_plan_serverless(t->p, k);
         if (!first) continue;
         struct kw_choice c = *of;
         c.scaling.keep_warm = c.scaling.buffer_replicas = 0;
@@ -151,9 +144,10 @@ static void tell_untried(struct kw_plan *p, size_t looked)
     char names[120] = "";
     size_t at = 0;
     for (size_t i = 0; i < looked; i++) {
-        const struct kw_choice *c = constant(p, i);
+        const struct kw_choice *c = kw_plan_serverless(p, i);
         bool first = c && c->platform->public_models.shared && at < sizeof names;
-        for (size_t k = 0; k < i && first; k++) first = !constant(p, k) || constant(p, k)->platform != c->platform;
+        for (size_t k = 0; k < i && first; k++)
+            first = !kw_plan_serverless(p, k) || kw_plan_serverless(p, k)->platform != c->platform;
         if (first) at += (size_t)snprintf(names + at, sizeof names - at, "%s%s", at ? ", " : "", c->platform->name);
     }
     if (at)

@@ -41,15 +41,6 @@ static void free_grains(struct grains *g)
     for (size_t k = 0; k < GRAINS; k++) kw_hours_free(&g->of[k]);
 }
 
-static const struct kw_choice *constant(const struct kw_plan *p, size_t i)
-{
-    const struct kw_candidate *c = &p->candidates[i];
-    const struct kw_choice *x = &c->choice[0];
-    return c->n == 1 && !c->as_written && !c->mitigation && x->platform->kind == KW_KIND_SERVERLESS && !x->schedule.n
-               ? x
-               : NULL;
-}
-
 static double cost_of(const struct kw_plan *p, size_t i)
 {
     return p->points[i].m[KW_METRIC_COST].value;
@@ -60,7 +51,7 @@ static ptrdiff_t pick(const struct kw_plan *p, size_t looked, const struct kw_pl
 {
     ptrdiff_t best = -1;
     for (size_t i = 0; i < looked; i++) {
-        const struct kw_choice *c = constant(p, i);
+        const struct kw_choice *c = kw_plan_serverless(p, i);
         if (!c || !p->settled[i] || c->platform != q) continue;
         if (best < 0 ||
             (cheapest ? cost_of(p, i) < cost_of(p, (size_t)best) : kw_point_better(&p->points[i], &p->points[best])))
@@ -80,7 +71,7 @@ static size_t shops_of(const struct kw_plan *p, size_t looked, struct shop *out)
 {
     size_t n = 0;
     for (size_t i = 0; i < looked; i++) {
-        const struct kw_choice *c = constant(p, i);
+        const struct kw_choice *c = kw_plan_serverless(p, i);
         size_t k = 0;
         while (c && k < n && out[k].platform != c->platform) k++;
         if (!c || k < n) continue;
@@ -102,7 +93,7 @@ static size_t shops_of(const struct kw_plan *p, size_t looked, struct shop *out)
 /* The same offer with the same settings, but for how many it keeps warm. */
 static bool alike(const struct kw_plan *p, size_t i, size_t j)
 {
-    const struct kw_choice *x = constant(p, i), *y = constant(p, j);
+    const struct kw_choice *x = kw_plan_serverless(p, i), *y = kw_plan_serverless(p, j);
     return x && y && p->family[i] == p->family[j] && x->scaling.idle_timeout == y->scaling.idle_timeout &&
            x->scaling.zero_timeout == y->scaling.zero_timeout && kw_choice_concurrency(x) == kw_choice_concurrency(y) &&
            x->scaling.max_replicas == y->scaling.max_replicas;
@@ -117,7 +108,7 @@ static struct levels levels_of(const struct kw_plan *p, size_t looked, size_t of
 {
     struct levels how = { UINT32_MAX, UINT32_MAX };
     for (size_t i = 0; i < looked; i++) {
-        const struct kw_choice *c = constant(p, i);
+        const struct kw_choice *c = kw_plan_serverless(p, i);
         if (!c || p->family[i] != p->family[of]) continue;
         uint32_t warm = c->scaling.keep_warm;
         if (warm < how.least) how.least = warm;

@@ -20,12 +20,13 @@ struct race {
     double *most;    /* [n] what a candidate may cost before it is of no interest; made anew for each batch */
     double *lowest;  /* [n] scratch by family, like the next */
     double *first;
-    size_t *next;  /* [n] the next candidate of i's family, n: none. The first is p->family[i] */
-    bool *open;    /* [n] */
-    bool *wanted;  /* [n] scratch: for the first look */
-    size_t *batch; /* [2n + KW_PLAN_CONTENDERS] scratch */
-    uint32_t all;  /* replications */
-    double near;   /* > 0: only the cheapest is wanted, and what costs up to so many times as much */
+    size_t *rivals; /* [n] of which only the cheapest that does is of interest: kw_sweep_within; made anew as most is */
+    size_t *next;   /* [n] the next candidate of i's family, n: none. The first is p->family[i] */
+    bool *open;     /* [n] */
+    bool *wanted;   /* [n] scratch: for the first look */
+    size_t *batch;  /* [2n + KW_PLAN_CONTENDERS] scratch */
+    uint32_t all;   /* replications */
+    double near;    /* > 0: only the cheapest is wanted, and what costs up to so many times as much */
 };
 
 static bool known(const struct kw_plan *p, size_t i)
@@ -100,6 +101,7 @@ static size_t prune(struct race *r)
     for (size_t i = 0; i < p->n; i++) {
         double least = least_cost(r, i);
         r->most[i] = fmin(limit, r->lowest[p->family[i]]);
+        r->rivals[i] = p->family[i];
         if (known(p, i) || p->points[i].pruned || least > r->most[i]) r->open[i] = false;
         left += r->open[i];
     }
@@ -138,7 +140,7 @@ static enum kw_status advance(struct race *r, size_t n, uint32_t upto, struct kw
 /* One replication; what costs more than r->most is stopped on the way and never looked at again. */
 static enum kw_status advance_within(struct race *r, size_t n, struct kw_error *err)
 {
-    enum kw_status st = kw_sweep_within(r->sweep, r->p->points, r->batch, n, r->most, err);
+    enum kw_status st = kw_sweep_within(r->sweep, r->p->points, r->batch, n, r->most, r->rivals, err);
     for (size_t k = 0; k < n && st == KW_OK; k++)
         if (!known(r->p, r->batch[k])) r->p->points[r->batch[k]].pruned = true;
     return st;
@@ -255,8 +257,7 @@ static enum kw_status finish_contenders(struct race *r, struct kw_error *err)
 
 #define LEADERS 3 /* serverless platforms, by their best */
 
-/* The deployment of a candidate that is one of a row of settings. */
-static const struct kw_choice *serverless(const struct kw_plan *p, size_t i)
+const struct kw_choice *kw_plan_serverless(const struct kw_plan *p, size_t i)
 {
     const struct kw_candidate *c = &p->candidates[i];
     const struct kw_choice *x = &c->choice[0];
@@ -266,7 +267,7 @@ static const struct kw_choice *serverless(const struct kw_plan *p, size_t i)
 
 static enum kw_status bound(struct race *r, size_t i, struct kw_error *err)
 {
-    const struct kw_choice *c = serverless(r->p, i);
+    const struct kw_choice *c = kw_plan_serverless(r->p, i);
     kw_ns window = r->study->trace->span, month = kw_study_month(r->study);
     enum kw_status st = kw_cost_floor(&r->p->candidates[i], window, month, &r->floor[i], err);
     assert((st != KW_OK || r->floor[i] >= 0) && "bounds rest on figures that are never negative");
@@ -295,11 +296,12 @@ static enum kw_status open_race(struct race *r, struct kw_plan *p, const struct 
     bool ok = true;
     for (size_t k = 0; k < sizeof of_doubles / sizeof *of_doubles; k++)
         ok = (*of_doubles[k] = calloc(p->n, sizeof(double))) && ok;
+    r->rivals = malloc(p->n * sizeof *r->rivals);
     r->next = malloc(p->n * sizeof *r->next);
     r->open = malloc(p->n * sizeof *r->open);
     r->wanted = malloc(p->n * sizeof *r->wanted);
     r->batch = malloc((2 * p->n + KW_PLAN_CONTENDERS) * sizeof *r->batch);
-    ok = ok && r->next && r->open && r->wanted && r->batch;
+    ok = ok && r->rivals && r->next && r->open && r->wanted && r->batch;
     enum kw_status st = ok ? KW_OK : kw_fail(err, KW_ENOMEM, "out of memory for a plan");
     if (st == KW_OK) st = kw_sweep_open(&r->sweep, p->candidates, p->n, study, run, err);
     if (st == KW_OK) r->all = kw_sweep_replications(r->sweep);
@@ -319,6 +321,7 @@ static void close_race(struct race *r)
     free(r->most);
     free(r->lowest);
     free(r->first);
+    free(r->rivals);
     free(r->next);
     free(r->open);
     free(r->wanted);
@@ -336,7 +339,7 @@ static bool same_ceiling(const struct kw_autoscaling *x, const struct kw_autosca
 static bool same_but_warm(const struct kw_plan *p, size_t i, size_t j)
 {
     if (p->family[i] != p->family[j]) return false;
-    const struct kw_choice *x = serverless(p, i), *y = serverless(p, j);
+    const struct kw_choice *x = kw_plan_serverless(p, i), *y = kw_plan_serverless(p, j);
     return x && y && same_ceiling(&x->scaling, &y->scaling) && x->scaling.idle_timeout == y->scaling.idle_timeout &&
            x->scaling.zero_timeout == y->scaling.zero_timeout && kw_choice_concurrency(x) == kw_choice_concurrency(y);
 }
@@ -358,7 +361,7 @@ static ptrdiff_t leader(const struct kw_plan *p, const size_t *taken, size_t n)
 {
     ptrdiff_t best = -1;
     for (size_t i = 0; i < p->n; i++) {
-        const struct kw_choice *c = serverless(p, i);
+        const struct kw_choice *c = kw_plan_serverless(p, i);
         const struct kw_point *x = &p->points[i];
         if (!c || !x->replications) continue;
         bool out = false;
@@ -415,7 +418,7 @@ struct shop { /* a serverless platform while its offers are looked at */
 static bool before(const struct race *r, size_t i, size_t j)
 {
     if (r->replica[i] != r->replica[j]) return r->replica[i] < r->replica[j];
-    double x = serverless(r->p, i)->cold.weight_bytes, y = serverless(r->p, j)->cold.weight_bytes;
+    double x = kw_plan_serverless(r->p, i)->cold.weight_bytes, y = kw_plan_serverless(r->p, j)->cold.weight_bytes;
     return x != y ? x < y : r->p->family[i] < r->p->family[j];
 }
 
@@ -443,6 +446,17 @@ static double of_interest(const struct race *r, const struct shop *s, size_t i)
     return least;
 }
 
+/* The first of i's offer with as many kept: what costs more than another of these that does shows nowhere. */
+static size_t first_as_warm(const struct race *r, size_t i)
+{
+    const struct kw_plan *p = r->p;
+    size_t j = p->family[i];
+    while (!kw_plan_serverless(p, j) ||
+           p->candidates[j].choice[0].scaling.keep_warm != p->candidates[i].choice[0].scaling.keep_warm)
+        j = r->next[j];
+    return j;
+}
+
 /* One offer of each serverless platform, the cheapest of those still wanted, within what its platform's best costs; and
  * `others`, wanted candidates that are none of these, as they are. False when nobody is wanted any more. */
 static bool next_offers(struct race *r, struct shop *shops, bool others, size_t *n)
@@ -453,7 +467,7 @@ static bool next_offers(struct race *r, struct shop *shops, bool others, size_t 
     double told = told_cost(r);
     *n = 0;
     for (size_t i = 0; i < p->n; i++) {
-        const struct kw_choice *c = serverless(p, i);
+        const struct kw_choice *c = kw_plan_serverless(p, i);
         if (!c) continue;
         struct shop *s = shop_of(shops, &n_shops, c->platform);
         if (known(p, i) && p->points[i].feasible && cost_of(p, (ptrdiff_t)i) < cost_of(p, s->cheapest))
@@ -461,10 +475,11 @@ static bool next_offers(struct race *r, struct shop *shops, bool others, size_t 
         if (r->wanted[i] && (s->turn < 0 || before(r, i, (size_t)s->turn))) s->turn = (ptrdiff_t)i;
     }
     for (size_t i = 0; i < p->n; i++) {
-        const struct kw_choice *c = serverless(p, i);
+        const struct kw_choice *c = kw_plan_serverless(p, i);
         const struct shop *s = c ? shop_of(shops, &n_shops, c->platform) : NULL;
         if (!r->wanted[i] || (s ? p->family[i] != p->family[s->turn] : !others)) continue;
         r->most[i] = s ? fmax(fmin(told, r->lowest[p->family[i]]), of_interest(r, s, i)) : INFINITY;
+        r->rivals[i] = s ? first_as_warm(r, i) : i;
         r->wanted[i] = false;
         any = true;
         if (least_cost(r, i) <= r->most[i]) r->batch[(*n)++] = i;
@@ -493,7 +508,7 @@ static enum kw_status first_look(struct race *r, struct kw_error *err)
     smallest_open(r, r->first);
     for (size_t i = 0; i < p->n; i++)
         r->wanted[i] = !known(p, i) && !p->points[i].pruned && !waits(r, r->first, i) && !counted(p, i) &&
-                       (!serverless(p, i) || little_warm(r, i));
+                       (!kw_plan_serverless(p, i) || little_warm(r, i));
     enum kw_status st = look_at_wanted(r, err);
     if (st != KW_OK) return st;
     size_t n_leaders = 0;
@@ -692,7 +707,7 @@ static bool made_no_difference(const struct kw_plan *p, size_t i, size_t enumera
 {
     const struct kw_point *x = &p->points[i];
     const struct kw_candidate *a = &p->candidates[i];
-    const struct kw_choice *c = serverless(p, i);
+    const struct kw_choice *c = kw_plan_serverless(p, i);
     if (!a->as_written && kw_candidate_pools_alike(a) && a->choice[0].platform->kind == KW_KIND_SERVERLESS)
         c = &a->choice[0];
     if (i < enumerated && (!c || kw_choice_concurrency_is_default(c))) return false;
@@ -928,7 +943,7 @@ static enum kw_status raise_floors(struct race *r, struct kw_error *err)
     uint32_t ppm = UINT32_MAX; /* which computed is of */
     enum kw_status st = KW_OK;
     for (size_t i = 0; i < r->p->n && st == KW_OK; i++) {
-        const struct kw_choice *c = serverless(r->p, i);
+        const struct kw_choice *c = kw_plan_serverless(r->p, i);
         if (!c || !kw_choice_meter(c)->bills[KW_PHASE_ACTIVE] || kw_choice_meter(c)->window) continue;
         if (c->tokens_ppm != ppm) computed = kw_plan_computed(r->study->trace, ppm = c->tokens_ppm);
         struct kw_usage u = { .kind = KW_KIND_SERVERLESS,

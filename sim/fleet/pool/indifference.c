@@ -50,12 +50,17 @@ static double averaged(const struct kw_deployment *d, double most)
     return c->keep_warm && !floor_moves(d) && !c->buffer_replicas && !(c->max_down_rate > 1) ? most : 0;
 }
 
+static double slots_of(const struct kw_deployment *d)
+{
+    return d->scaling.hard_concurrency ? d->scaling.hard_concurrency : d->sched.max_num_seqs;
+}
+
 /* With no more requests than this at once every replica has room, and the scaler's answer is the same for any setting
  * that large. O(1). */
 static double indifferent_up_to(const struct kw_deployment *d)
 {
     const struct kw_autoscaling *c = &d->scaling;
-    double slots = c->hard_concurrency ? c->hard_concurrency : d->sched.max_num_seqs;
+    double slots = slots_of(d);
     double room = c->hard_concurrency ? c->hard_concurrency : INFINITY;
     if (d->balance == KW_BALANCE_PACK) room = fmin(room, kw_packed_load(d));
     switch (c->scaler) {
@@ -76,13 +81,22 @@ static double indifferent_up_to(const struct kw_deployment *d)
     return 0;
 }
 
-static bool requests_alike(const struct kw_deployment *a, const struct kw_deployment *b, uint64_t peak)
+/* A replica has the same room, and the scaler's rule reads the same, whatever the load. Means are divided by the target
+ * alone, or by its product with what a replica takes at once, which the engine's limit may be. */
+static bool rules_alike(const struct kw_deployment *a, const struct kw_deployment *b)
 {
     const struct kw_autoscaling *x = &a->scaling, *y = &b->scaling;
-    if (x->target == y->target && x->hard_concurrency == y->hard_concurrency &&
-        (x->hard_concurrency || a->sched.max_num_seqs == b->sched.max_num_seqs))
-        return true;
-    return (double)peak <= fmin(indifferent_up_to(a), indifferent_up_to(b));
+    if (x->hard_concurrency != y->hard_concurrency) return false;
+    if (a->balance == KW_BALANCE_PACK && kw_packed_load(a) != kw_packed_load(b)) return false;
+    if (x->scaler == KW_SCALER_CONCURRENCY) return x->target == y->target;
+    double slots = slots_of(a), others = slots_of(b);
+    if (x->scaler == KW_SCALER_LOAD_TARGET) return x->target * slots == y->target * others;
+    return x->target == y->target && slots == others;
+}
+
+static bool requests_alike(const struct kw_deployment *a, const struct kw_deployment *b, uint64_t peak)
+{
+    return rules_alike(a, b) || (double)peak <= fmin(indifferent_up_to(a), indifferent_up_to(b));
 }
 
 /* As many replicas as are kept and no more, or one alone, are rules of their own. */

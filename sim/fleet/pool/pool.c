@@ -300,7 +300,8 @@ kw_ns kw_pool_patience(const struct kw_pool *p, const bool counts[KW_PHASES])
     const struct kw_scaler_policy *s = p->scaler.policy;
     bool waits = s->idle_timeout && s->shrink == KW_SHRINK_NEVER && c->idle_release != KW_RELEASE_EARLY;
     bool counted = counts[KW_PHASE_ACTIVE] && counts[KW_PHASE_KEEP_WARM] && counts[KW_PHASE_IDLE];
-    if (!waits || !counted || !p->g.ready || p->d->spot.per_hour > 0 || p->d->lora.adapters) return 0;
+    if (!counted || !p->g.ready || p->d->spot.per_hour > 0 || p->d->lora.adapters) return 0;
+    if (!waits) return s->zero_timeout ? c->zero_timeout : 0;
     return c->zero_timeout && c->zero_timeout < c->idle_timeout ? c->zero_timeout : c->idle_timeout;
 }
 

@@ -168,8 +168,8 @@ enum kw_status kw_pool_request_timeout(struct kw_pool *p, kw_ns now, struct kw_e
 kw_ns kw_pool_used(const struct kw_pool *p, const bool counts[KW_PHASES], kw_ns now, kw_ns closes, kw_ns stays);
 
 /* For how long after a request came some replica is there, and in the phases asked for, if one was ready when it came or has been
- * since: nothing but its idle timeout stops a replica, and that begins no sooner than the request that it had last. 0: not
- * known, or none is ready. */
+ * since: nothing but its idle timeout stops a replica, and that begins no sooner than the request that it had last; or the
+ * policy takes all but one, which waits for zero_timeout without any. 0: not known, or none is ready. */
 kw_ns kw_pool_patience(const struct kw_pool *p, const bool counts[KW_PHASES]);
 
 /* The run is over: every replica ends here. KW_EFAIL when a life does not add up, a replica that holds no

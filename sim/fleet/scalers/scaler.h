@@ -52,6 +52,7 @@ struct kw_scaler_policy {
     bool kills;               /* a replica that it takes does not finish what it has */
     bool wakes_itself;        /* who is turned away at zero starts nothing: its own loop will see it */
     bool idle_timeout;        /* surplus replicas stop after idle_timeout; with SHRINK_ANY always false */
+    bool zero_timeout; /* with SHRINK_ANY: the last one that is ready stops after zero_timeout without a request */
     enum kw_status (*begin)(struct kw_autoscaler *s, struct kw_error *err); /* NULL: nothing to prepare */
     /* Replicas wanted alive now, before floor, buffer and ceiling. */
     uint32_t (*want)(struct kw_autoscaler *s, const struct kw_signals *g, kw_ns now, enum kw_scaler_cause cause);

@@ -8,7 +8,8 @@
 enum kw_status kw_scaler_loop_begin(struct kw_autoscaler *s, kw_ns default_period, kw_ns window, struct kw_error *err);
 
 /* What these policies say of themselves beside name, begin and want. */
-#define KW_SCALER_LOOP .shrink = KW_SHRINK_ANY, .on_arrival = true, .tracks = true, .timer = kw_scaler_loop_timer
+#define KW_SCALER_LOOP                                                                                                 \
+    .shrink = KW_SHRINK_ANY, .on_arrival = true, .tracks = true, .zero_timeout = true, .timer = kw_scaler_loop_timer
 
 /* The tick at now: what was in the pool until now joins the window. The mean over the whole window. */
 double kw_scaler_loop_sample(struct kw_autoscaler *s, kw_ns now);

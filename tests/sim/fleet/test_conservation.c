@@ -508,7 +508,7 @@ static void limits_that_decide_nothing_are_the_same_run(void)
     struct kw_steptime *time = engine_time();
     struct fleet_case c;
     struct kw_outcome again;
-    int alike[3] = { 0 }, differ = 0;
+    int alike[3] = { 0 }, rules = 0, differ = 0;
     case_begin(&c, KW_SCALER_FIXED, 1, 1);
     if (kw_outcome_init(&again, NULL)) exit(1);
     for (int k = 0; k < CASES && !check_bad; k++) {
@@ -518,9 +518,25 @@ static void limits_that_decide_nothing_are_the_same_run(void)
         c.routing.policy = KW_ROUTE_SINGLE;
         any_replicas(&c.d[0], time);
         any_trace(&c, draw(2));
+        const enum kw_scaler by = c.d[0].scaling.scaler;
+        const bool averages = by == KW_SCALER_CONCURRENCY || by == KW_SCALER_LOAD_TARGET;
+        if (averages && draw(2)) { /* a load is a share of the engine's limit, and what is wished for is met */
+            struct kw_autoscaling *a = &c.d[0].scaling;
+            a->hard_concurrency = a->keep_warm = a->buffer_replicas = 0;
+            a->max_replicas = 2 + (uint32_t)draw(3);
+            if (by == KW_SCALER_LOAD_TARGET) a->target = 0.02 * (1 + (double)draw(4));
+        }
         struct kw_deployment d = c.d[0], x, y;
         other_limits(&d);
         if (draw(4) == 0) other_requests_per_replica(&d);
+        if (averages && draw(2)) { /* the same rule in other numbers: a load of half as many sequences */
+            d = c.d[0];
+            d.sched.max_num_seqs *= 2;
+            if (d.sched.max_num_batched_tokens < d.sched.max_num_seqs)
+                d.sched.max_num_batched_tokens = d.sched.max_num_seqs;
+            if (d.scaling.scaler == KW_SCALER_LOAD_TARGET && !d.scaling.hard_concurrency && draw(2))
+                d.scaling.target /= 2;
+        }
         x = c.d[0];
         y = d;
         kw_indifferent(&x);
@@ -543,15 +559,19 @@ static void limits_that_decide_nothing_are_the_same_run(void)
                   l.most_step_tokens == again.ledger[0].most_step_tokens && l.steps == again.ledger[0].steps);
             if (check_bad)
                 fprintf(stderr, "case %d, %s, policy %d\n", k, kw_scaler_name[d.scaling.scaler], d.sched.policy);
+            rules += averages && d.sched.max_num_seqs == 2 * c.d[0].sched.max_num_seqs && !d.scaling.keep_warm;
             alike[0] += d.scaling.max_replicas != c.d[0].scaling.max_replicas;
             alike[1] += d.sched.max_num_seqs != c.d[0].sched.max_num_seqs;
             alike[2] += d.sched.max_num_batched_tokens != c.d[0].sched.max_num_batched_tokens;
         }
         drop_trace(&c);
     }
-    printf("limits that decide nothing: %d of max_replicas, %d of sequences, %d of tokens; %d runs differed\n",
-           alike[0], alike[1], alike[2], differ);
+    printf("limits that decide nothing: %d of max_replicas, %d of sequences, %d of tokens, %d whose mean is divided "
+           "alike; "
+           "%d runs differed\n",
+           alike[0], alike[1], alike[2], rules, differ);
     for (int i = 0; i < 3; i++) CHECK(alike[i] > 50);
+    CHECK(rules > 20);
     CHECK(differ > CASES / 10);
     kw_outcome_free(&again);
     case_end(&c);
@@ -604,17 +624,20 @@ static void a_ceiling_ends_only_what_passes_it(void)
     kw_steptime_delete(time);
 }
 
-/* From zero, where nothing but its idle timeout stops a replica, one stays while requests follow each other sooner: a ceiling
+/* From zero, where nothing but its idle timeout stops a replica, or a policy that averages leaves one until nobody came for
+ * zero_timeout, one stays while requests follow each other sooner: a ceiling
  * that the rest of such a stretch alone passes ends the run at its begin, and one that the run keeps to the end ends none. */
 static void one_stays_while_requests_come(void)
 {
-    enum { CASES = 160 };
+    enum { CASES = 280, AVERAGES = 4 };
     static const enum kw_scaler of[] = { KW_SCALER_CAPACITY, KW_SCALER_QUEUE_DELAY, KW_SCALER_REQUEST_COUNT,
-                                         KW_SCALER_QUEUE };
+                                         KW_SCALER_QUEUE,    KW_SCALER_CONCURRENCY, KW_SCALER_LOAD_TARGET,
+                                         KW_SCALER_KPA };
+    int early[sizeof of / sizeof *of] = { 0 };
     struct kw_steptime *time = engine_time();
     struct fleet_case c;
     struct kw_outcome whole;
-    int early = 0, kept = 0;
+    int kept = 0;
     case_begin(&c, KW_SCALER_CAPACITY, 0, 1);
     if (kw_outcome_init(&whole, NULL)) exit(1);
     for (int k = 0; k < CASES && !check_bad; k++) {
@@ -625,10 +648,19 @@ static void one_stays_while_requests_come(void)
         do any_replicas(&c.d[0], time);
         while (c.d[0].lora.adapters || c.d[0].node.places);
         struct kw_autoscaling *a = &c.d[0].scaling;
-        a->scaler = of[draw(4)];
+        size_t which = (size_t)k % (sizeof of / sizeof *of);
+        a->scaler = of[which];
         a->keep_warm = 0;
         a->idle_timeout = (5 + (kw_ns)draw(30)) * S;
         a->zero_timeout = draw(2) ? 0 : a->idle_timeout / 2;
+        if (which >= AVERAGES) {
+            a->zero_timeout = draw(8) ? a->idle_timeout : 0;
+            a->target = 1 + (double)draw(9);
+            a->utilisation = 0.5 + 0.5 * (double)draw(2);
+            a->scale_up_window = (1 + (kw_ns)draw(90)) * S;
+            a->scale_down_delay = (kw_ns)draw(60) * S;
+            a->eval_period = (1 + (kw_ns)draw(4)) * S;
+        }
         a->idle_release = (enum kw_idle_release)(draw(4) == 0);
         c.opt.settle = 0;
         c.trace.n = 0;
@@ -651,13 +683,15 @@ static void one_stays_while_requests_come(void)
             c.opt.ceiling.most = 1 + used / 4 * part + (part == 4 ? 4 : 0); /* the last is what it takes to the end */
             CHECK(case_run(&c) == KW_OK);
             CHECK(!c.o.stopped || used > c.opt.ceiling.most);
-            early += part < 4 && c.o.stopped && c.o.arrived < whole.arrived / 4;
+            early[which] += part < 4 && c.o.stopped && c.o.arrived < whole.arrived / 4;
             kept += part == 4 && !c.o.stopped;
         }
         if (check_bad) fprintf(stderr, "case %d\n", k);
     }
-    printf("one stays: %d runs ended in their first quarter, %d of %d kept to the end\n", early, kept, CASES);
-    CHECK(early > CASES / 4);
+    printf("one stays: %d of %d kept to the end; ended in their first quarter:", kept, CASES);
+    for (size_t i = 0; i < sizeof of / sizeof *of; i++) printf(" %s %d", kw_scaler_name[of[i]], early[i]);
+    printf("\n");
+    for (size_t i = 0; i < sizeof of / sizeof *of; i++) CHECK(early[i] > CASES / 70);
     c.opt.ceiling.most = 0;
     kw_outcome_free(&whole);
     case_end(&c);
