@@ -52,7 +52,7 @@ static double averaged(const struct kw_deployment *d, double most)
 
 static double slots_of(const struct kw_deployment *d)
 {
-    return d->scaling.hard_concurrency ? d->scaling.hard_concurrency : d->sched.max_num_seqs;
+    return d->scaling.hard_concurrency ? d->scaling.hard_concurrency : kw_deployment_seats(d);
 }
 
 /* With no more requests than this at once every replica has room, and the scaler's answer is the same for any setting
