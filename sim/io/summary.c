@@ -360,8 +360,8 @@ static void idle_cell(struct kw_text_table *t, const struct kw_candidate *c)
 /* Which figures a table has room for: those of drawings, where any point has them; then TPOT only where it is asked for, and
  * half the interval of the cost and the days since an offer was seen only in a wide one. */
 struct shown_figures {
-    uint32_t drawn; /* the most drawings of any point */
-    bool tpot, half, days, p99, models;
+    uint32_t drawn;                             /* the most drawings of any point */
+    bool tpot, half, days, p99, models, shares; /* shares: of cold requests and of failures */
     bool undated; /* another table has the marks of what was not seen for long, and says what they mean */
 };
 
@@ -372,9 +372,12 @@ static struct shown_figures shown_figures(const struct kw_point *p, size_t n, co
     for (size_t i = 0; i < n; i++)
         if (p[i].drawn > drawn) drawn = p[i].drawn;
     bool wide = columns >= KW_TEXT_COLUMNS;
-    return (struct shown_figures){
-        .drawn = drawn, .tpot = asked || (!drawn && wide), .half = drawn && wide, .days = wide, .p99 = true
-    };
+    return (struct shown_figures){ .drawn = drawn,
+                                   .tpot = asked || (!drawn && wide),
+                                   .half = drawn && wide,
+                                   .days = wide,
+                                   .p99 = true,
+                                   .shares = true };
 }
 
 static void figure_columns(struct kw_text_table *t, struct shown_figures f)
@@ -384,8 +387,8 @@ static void figure_columns(struct kw_text_table *t, struct shown_figures f)
     kw_text_table_column(t, "TTFT", "p95 s", true);
     if (f.p99) kw_text_table_column(t, "TTFT", "p99 s", true);
     if (f.tpot) kw_text_table_column(t, "TPOT", "p95 ms", true);
-    kw_text_table_column(t, "cold", "%", true);
-    kw_text_table_column(t, "fail", "%", true);
+    if (f.shares) kw_text_table_column(t, "cold", "%", true);
+    if (f.shares) kw_text_table_column(t, "fail", "%", true);
     if (f.drawn) kw_text_table_column(t, "best", "/met", true);
     kw_text_table_column(t, "verdict", "", false);
 }
@@ -431,8 +434,8 @@ static void figure_cells(struct kw_text_table *t, const struct kw_point *p, stru
     range_cell(t, p, KW_METRIC_TTFT_P95, true);
     if (f.p99) range_cell(t, p, KW_METRIC_TTFT_P99, false);
     if (f.tpot) kw_text_table_cell(t, "%s", kw_quantity_number(p->m[KW_METRIC_TPOT_P95].value * 1e3, b));
-    kw_text_table_cell(t, "%s", kw_quantity_percent(p->m[KW_METRIC_COLD_FRACTION].value, b));
-    kw_text_table_cell(t, "%s", kw_quantity_percent(p->m[KW_METRIC_ERROR_FRACTION].value, b));
+    if (f.shares) kw_text_table_cell(t, "%s", kw_quantity_percent(p->m[KW_METRIC_COLD_FRACTION].value, b));
+    if (f.shares) kw_text_table_cell(t, "%s", kw_quantity_percent(p->m[KW_METRIC_ERROR_FRACTION].value, b));
     if (f.drawn && !p->drawn)
         kw_text_table_cell(t, "-");
     else if (f.drawn && p->tie)
@@ -793,6 +796,8 @@ static void plan_table(const struct kw_plan *p, const struct kw_slo *slo, bool a
     kw_text_table_column(&t, "platform", "and on what", false);
     struct shown_figures figures = shown_figures(p->points, p->n, slo, kw_text_columns(out));
     if (p->n_substitutes) { /* which takes the room of the days and of what was not asked for */
+        figures.shares = kw_text_columns(out) >= KW_TEXT_COLUMNS; /* in a narrow window, of what the verdict tells */
+        if (!figures.shares) figures.drawn = 0;
         figures.models = true;
         figures.days = false;
         figures.p99 = slo && slo->ttft_p99;

@@ -517,7 +517,7 @@ static enum kw_status no_less(const struct kw_paths *w, const double *weight, ui
 
 /* The highest of P(lambda) - lambda m over lambda: concave, so it is where the walk has m late. */
 static enum kw_status relax(const struct kw_paths *w, uint32_t k, double allowed, uint32_t *abreast, double *bound,
-                            struct kw_error *err)
+                            double *lambda, struct kw_error *err)
 {
     double weight[KW_HOURS_OBJECTIVES] = { 0 }, low = 0, high = INFINITY, unit = 0;
     for (int i = 0; i < BISECTIONS; i++) {
@@ -525,7 +525,10 @@ static enum kw_status relax(const struct kw_paths *w, uint32_t k, double allowed
         weight[k] = i == 0 ? 0 : isinf(high) ? (low > 0 ? 8 * low : unit) : low > 0 ? sqrt(low * high) : high / 8;
         enum kw_status st = no_less(w, weight, abreast, &f, err);
         if (st != KW_OK) return st;
-        *bound = fmax(*bound, f.value - weight[k] * allowed);
+        if (f.value - weight[k] * allowed > *bound) {
+            *bound = f.value - weight[k] * allowed;
+            memcpy(lambda, weight, sizeof weight);
+        }
         if (i == 0 && f.late[k] <= allowed) return KW_OK;
         if (i == 0) unit = fmax(f.value, 1) / fmax(f.late[k], 1);
         *(f.late[k] <= allowed ? &high : &low) = weight[k];
@@ -536,13 +539,14 @@ static enum kw_status relax(const struct kw_paths *w, uint32_t k, double allowed
 }
 
 enum kw_status kw_paths_bound(const struct kw_paths *w, const struct kw_hours_objective *objective, double share,
-                              double *bound, struct kw_error *err)
+                              double *bound, double *weight, struct kw_error *err)
 {
     uint32_t abreast = w->days ? w->days : 1;
     enum kw_status st = KW_OK;
     *bound = 0;
+    memset(weight, 0, KW_HOURS_OBJECTIVES * sizeof *weight);
     for (uint32_t k = 0; k < w->g->n_objectives && st == KW_OK; k++)
-        st = relax(w, k, share * objective[k].budget, &abreast, bound, err);
+        st = relax(w, k, share * objective[k].budget, &abreast, bound, weight, err);
     if (w->g->n_objectives == 0) {
         struct kw_paths_found f;
         static const double none[KW_HOURS_OBJECTIVES];

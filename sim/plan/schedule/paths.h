@@ -54,8 +54,8 @@ enum kw_status kw_paths_cheapest(const struct kw_paths *w, const double *weight,
 void kw_paths_follow(const struct kw_paths *w, const double *weight, const uint32_t *level, struct kw_paths_found *out);
 
 /* The bound, replica-s, of schedules with at most share * budget requests late of each of objective[n_objectives]; INFINITY: by
- * the figures no levels have so few late. */
+ * the figures no levels have so few late. weight[n_objectives]: the lambda that it is from. */
 enum kw_status kw_paths_bound(const struct kw_paths *w, const struct kw_hours_objective *objective, double share,
-                              double *bound, struct kw_error *err);
+                              double *bound, double *weight, struct kw_error *err);
 
 #endif

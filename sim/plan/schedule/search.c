@@ -8,8 +8,10 @@
 #define ROUNDS 8          /* of proposals */
 #define MOVES 12          /* of hours, for each */
 #define CLOSE 2e-3        /* above the bound: near enough */
+#define DOUBTS 8          /* runs for the bound's sake */
+#define NEAR 0.02         /* above the bound: no need of them */
 #define CHANGE_SHARE 5e-4 /* mu: of the best constant level's billed time, a change */
-#define MOST_TRIED (TOGETHER * ROUNDS)
+#define MOST_TRIED (TOGETHER * ROUNDS + DOUBTS)
 
 struct search {
     struct kw_known *k;
@@ -121,17 +123,43 @@ static bool meets(const struct search *s, const struct kw_known_run *r)
     return r->run.feasible && (s->share >= 1 || r->share <= s->share);
 }
 
+/* level[168 at the most], or NULL: those that would cost as little as the bound, by what is known. */
 static enum kw_status bound_of(const struct kw_known *k, const struct kw_hours *h, bool apart, double share,
-                               double *usd, struct kw_error *err)
+                               double *usd, uint32_t *level, struct kw_error *err)
 {
     struct kw_paths w;
-    double billed = 0;
+    struct kw_paths_found f;
+    double billed = 0, weight[KW_HOURS_OBJECTIVES];
     enum kw_status st = kw_known_usd(k, 0, usd, err);
     if (st != KW_OK || isnan(*usd)) return st;
     if ((st = kw_paths_init(&w, &k->graph, h, apart, err)) != KW_OK) return st;
-    st = kw_paths_bound(&w, k->objective, share, &billed, err);
+    st = kw_paths_bound(&w, k->objective, share, &billed, weight, err);
+    if (st == KW_OK && level) st = kw_paths_cheapest(&w, weight, 0, &f, level, err);
     kw_paths_free(&w);
     return st == KW_OK ? kw_known_usd(k, billed, usd, err) : st;
+}
+
+static void take(struct search *s, const struct kw_known_run *r, const uint32_t *level)
+{
+    if (!meets(s, r) || r->run.cost >= s->best_run.cost) return;
+    s->best_run = r->run;
+    memcpy(s->best, level, s->h->n * sizeof *s->best);
+}
+
+/* What was not seen lowers the bound: the levels that it takes for the cheapest are run, until it believes in none that was not. */
+static enum kw_status doubt(struct search *s, double *bound, struct kw_error *err)
+{
+    enum kw_status st = KW_OK;
+    for (int i = 0; i < DOUBTS && st == KW_OK && s->best_run.cost > *bound * (1 + NEAR); i++) {
+        uint32_t level[KW_HOURS_MAX] = { 0 };
+        struct kw_known_run out;
+        st = bound_of(s->k, s->h, false, s->share, bound, level, err);
+        if (st != KW_OK || isnan(*bound) || !is_new(s, level)) return st;
+        st = kw_known_try(s->k, s->h, level, 1, &out, err);
+        if (st == KW_OK) take(s, &out, level);
+        if (st == KW_OK) st = bound_of(s->k, s->h, false, s->share, bound, NULL, err);
+    }
+    return st;
 }
 
 /* beta between the largest that met and the smallest that missed, on a scale of factors. */
@@ -161,12 +189,10 @@ static enum kw_status bisect(struct search *s, double *bound, struct kw_error *e
                 continue;
             }
             met = fmax(met, beta[i]);
-            if (out[i].run.cost >= s->best_run.cost) continue;
-            s->best_run = out[i].run;
-            memcpy(s->best, level + i * s->h->n, s->h->n * sizeof *s->best);
+            take(s, &out[i], level + i * s->h->n);
         }
         if (met > missed) met = missed * 0.999; /* what costs less may meet what costs more misses */
-        if (st == KW_OK) st = bound_of(s->k, s->h, false, s->share, bound, err);
+        if (st == KW_OK) st = bound_of(s->k, s->h, false, s->share, bound, NULL, err);
         if (s->best_run.cost <= *bound * (1 + CLOSE)) break;
     }
     return st;
@@ -190,7 +216,7 @@ static void begin(struct search *s)
 
 enum kw_status kw_schedule_foresight(const struct kw_known *k, double *usd, struct kw_error *err)
 {
-    return bound_of(k, &k->week, true, 1, usd, err);
+    return bound_of(k, &k->week, true, 1, usd, NULL, err);
 }
 
 enum kw_status kw_schedule_search(struct kw_schedule_found *out, struct kw_known *k, const struct kw_hours *h,
@@ -207,8 +233,9 @@ enum kw_status kw_schedule_search(struct kw_schedule_found *out, struct kw_known
     enum kw_status st = KW_OK;
     if (k->levels > 1 && kw_known_possible(k)) {
         begin(s);
-        st = bound_of(k, h, false, s->share, &out->bound, err);
+        st = bound_of(k, h, false, s->share, &out->bound, NULL, err);
         if (st == KW_OK && !(out->bound > how->limit)) st = bisect(s, &out->bound, err);
+        if (st == KW_OK && s->best_run.cost < how->limit) st = doubt(s, &out->bound, err);
     }
     out->runs = k->runs - before;
     if (st == KW_OK && s->best_run.cost < how->limit) {

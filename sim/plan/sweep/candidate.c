@@ -1116,6 +1116,8 @@ bool kw_choice_rests_on(const struct kw_choice *c, const struct kw_fact *f)
     if (starts(f->path, "cold.restore") || starts(f->path, "cold.snapshot")) return phase_occurs(c, KW_PHASE_RESTORE);
     if (!strcmp(f->path, "cold.engine_start")) return c->cold.engine_start.provenance.grade != KW_GRADE_USER;
     if (!strcmp(f->path, "cold.node_cache")) return c->weights_from == KW_WEIGHTS_NODE;
+    if (!strcmp(f->path, "scaling.idle_timeout_s")) /* where it is the platform's own */
+        return c->scaling.idle_timeout == c->platform->scaling.idle_timeout;
     return true;
 }
 

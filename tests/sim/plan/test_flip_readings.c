@@ -156,6 +156,18 @@ static void bills_and_what_nobody_looked_at(void)
     done();
 }
 
+/* A platform's idle timeout is nothing that an answer with one of its own rests on. */
+static void another_timeout_does_not_rest_on_the_platforms(void)
+{
+    static struct kw_platform p = { .kind = KW_KIND_SERVERLESS, .scaling = { .idle_timeout = 60 * KW_NS_PER_S } };
+    static const struct kw_fact timeout = { .path = "scaling.idle_timeout_s" },
+                                limit = { .path = "scaling.queue_limit" };
+    struct kw_choice c = { .platform = &p, .scaling = p.scaling };
+    CHECK(kw_choice_rests_on(&c, &timeout) && kw_choice_rests_on(&c, &limit));
+    c.scaling.idle_timeout = 900 * KW_NS_PER_S;
+    CHECK(!kw_choice_rests_on(&c, &timeout) && kw_choice_rests_on(&c, &limit));
+}
+
 int main(void)
 {
     (void)fake_trace; /* nothing is simulated */
@@ -165,5 +177,6 @@ int main(void)
     RUN(or_misses_an_objective);
     RUN(what_makes_both_cheaper_is_one_fact);
     RUN(bills_and_what_nobody_looked_at);
+    RUN(another_timeout_does_not_rest_on_the_platforms);
     return check_report();
 }

@@ -177,16 +177,17 @@ static void a_bound_by_hand(void)
     CHECK(level[0] == 0 && level[1] == 1 && level[2] == 1 && level[3] == 0);
     kw_paths_follow(&w, weight, level, &f);
     CHECK(f.cost == 4 && f.late[0] == 2);
-    CHECK(kw_paths_bound(&w, &o, 1, &bound, NULL) == KW_OK); /* 3 too many at 2 s for 6 */
+    CHECK(kw_paths_bound(&w, &o, 1, &bound, weight, NULL) == KW_OK); /* 3 too many at 2 s for 6 */
     CHECK_NEAR(bound, 1, 0.01);
     o.budget = 14;
-    CHECK(kw_paths_bound(&w, &o, 1, &bound, NULL) == KW_OK && bound == 0);
+    CHECK(kw_paths_bound(&w, &o, 1, &bound, weight, NULL) == KW_OK && bound == 0);
     o.budget = 5; /* 9 too many: one hour, and half of the other */
-    CHECK(kw_paths_bound(&w, &o, 1, &bound, NULL) == KW_OK);
+    CHECK(kw_paths_bound(&w, &o, 1, &bound, weight, NULL) == KW_OK);
     CHECK_NEAR(bound, 3, 0.01);
     kw_paths_free(&w);
     CHECK(kw_paths_init(&w, &g, &h, true, NULL) == KW_OK && w.classes == 48);
-    CHECK(kw_paths_bound(&w, &o, 1, &bound, NULL) == KW_OK); /* apart: 4, then 3, then 2 of 3 late at a second each */
+    CHECK(kw_paths_bound(&w, &o, 1, &bound, weight, NULL) ==
+          KW_OK); /* apart: 4, then 3, then 2 of 3 late at a second each */
     CHECK_NEAR(bound, 1 + 1 + 2.0 / 3, 0.01);
     kw_paths_free(&w);
     kw_graph_free(&g);
