@@ -67,7 +67,7 @@ static void what_is_not_offered_is_refused(void)
     struct kw_error err;
     struct kw_start_options *o = &platform.start_options;
     o->snapshot_gpus_max = 1;
-    c.tp = 2;
+    c.tp = c.gpus = 2;
     CHECK(kw_choice_snapshot(&c, true, &err) == KW_ERANGE && !c.snapshot && !c.cold.snapshot_probability);
     CHECK_STR(err.msg, "cloud restores snapshots of 1 GPU at the most, not of 2");
     c.cold.cached_load_rate.kind = KW_LAW_NONE;
