@@ -3,9 +3,9 @@
 #include <string.h>
 #include "calibrate/profile/table.h"
 
-enum { GEMM, DECODE, PREFILL, GEMM_FP8, EXPERTS, EXPERTS_FP8, EXPERTS_4BIT, LAWS };
-static const char *const law_name[] = { "gemm",    "decode",      "prefill",      "gemm_fp8",
-                                        "experts", "experts_fp8", "experts_4bit", NULL };
+enum { DECODE, PREFILL, DECODE_FP8, EXPERTS, EXPERTS_FP8, EXPERTS_4BIT, LAWS };
+static const char *const law_name[] = { "decode",      "prefill",      "decode_fp8", "experts",
+                                        "experts_fp8", "experts_4bit", NULL };
 
 struct row {
     char gpu[24];
@@ -24,7 +24,7 @@ static enum kw_status read_row(struct kw_jnode n, void *to, struct kw_error *err
     snprintf(r->gpu, sizeof r->gpu, "%s", gpu);
     for (int k = 0; k < LAWS; k++) {
         struct kw_jnode law = kw_json_get(n, law_name[k]);
-        r->has[k] = k < GEMM_FP8 || kw_json_present(law);
+        r->has[k] = k < DECODE_FP8 || kw_json_present(law);
         for (int i = 0; i < 3 && r->has[k] && st == KW_OK; i++)
             st = kw_json_f64(kw_json_at(law, i), 0, 1e3, &r->law[k][i], err);
     }
@@ -81,9 +81,13 @@ enum kw_status kw_kernel_laws_of(struct kw_kernel_laws *out, const struct kw_gpu
     *out = (struct kw_kernel_laws){ .from = "" };
     if (!n || kw_table_load(&of_small) != KW_SMALL_KINDS) return kw_fail(err, KW_ENOMEM, "out of memory");
     memcpy(out->small, small, sizeof small);
-    double *const laws[LAWS] = { out->wide.gemm, out->wide.decode, out->wide.prefill, out->gemm_fp8,
-                                 out->experts,   out->experts_fp8, out->experts_4bit };
+    double *const laws[LAWS] = { out->decode,  out->prefill,     out->decode_fp8,
+                                 out->experts, out->experts_fp8, out->experts_4bit };
     int near = 2;
+    for (int k = 0; k < KW_GEMM_KINDS; k++) {
+        enum kw_status st = kw_gemm_ratio_of(&out->gemm[k], gpu, (enum kw_gemm_kind)k, err);
+        if (st != KW_OK) return st;
+    }
     for (int k = LAWS - 1; k >= 0; k--) near = mean_of(laws[k], gpu, n, k);
     for (size_t i = 0; i < n; i++) /* as near as the first law's are, which every row has */
         if (distance(&rows[i], gpu) == near)

@@ -1,6 +1,8 @@
 /* calibrate/operators/on_the_spot.h - a profile of any shape on any GPU without a file: step times by the laws of its
- * kernels (shape_steps.h), KV cache by its kind of attention, loading from where nobody says weights lie. Graded
- * estimated; its error is not stated until somebody judges it (0 in the profile: a plan assumes one and says so). */
+ * kernels (shape_steps.h) and of the engine's host time (server_law.h), KV cache by its kind of attention, loading from
+ * where nobody says weights lie. Graded estimated; its errors, in the fields of a profile's leave-out errors, are how far
+ * servers were from what was predicted of them (server_law.h): the median, and in place of the worst what nine of ten were
+ * within. */
 #ifndef KW_CALIBRATE_OPERATORS_ON_THE_SPOT_H
 #define KW_CALIBRATE_OPERATORS_ON_THE_SPOT_H
 #include "calibrate/operators/shape_steps.h"

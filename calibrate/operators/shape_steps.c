@@ -2,7 +2,9 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include "calibrate/operators/expert_table.h"
 #include "calibrate/operators/fit.h"
+#include "calibrate/operators/server_law.h"
 #include "calibrate/profile/curve.h"
 #include "calibrate/profile/kv.h"
 
@@ -18,9 +20,10 @@ static const double prompt_grid[] = { 16,   32,   64,   128,  256,  512,  768,  
                                       1536, 2048, 3072, 4096, 6144, 8192, 12288, 16384 };
 #define COUNT(a) (sizeof(a) / sizeof *(a))
 
-struct kind {     /* of weights */
-    double bytes; /* a parameter */
-    bool fp8;     /* activations too */
+struct kind {               /* of weights */
+    double bytes;           /* a parameter */
+    enum kw_gemm_kind gemm; /* operands: int4 and MXFP4 are widened to 16 bits on the way */
+    const char *precision;
 };
 
 struct job {
@@ -30,25 +33,28 @@ struct job {
     double tp, kv_heads;           /* KV heads of one GPU */
     double dp, ep, gpus, kv_bytes; /* dp 1 where the ranks' experts are tables apart; of a value of the KV cache */
     bool apart;
+    double slower;       /* what is bound by operations, under load */
     double full, sparse; /* layers that attend, layers of experts */
     struct kind attention, mlp, shared, experts, wide;
+    const struct kw_expert_row *row; /* NULL: no table has these experts */
 };
 
 static struct kind kind_of(const struct kw_model_shape *m, const char *precision, unsigned part)
 {
     bool own = m->quant != KW_QUANT_NONE && !strcmp(precision, kw_model_own_precision(m));
-    if (own && !(m->quant_parts & part)) return (struct kind){ .bytes = 2 };
-    return (struct kind){ .bytes = kw_model_bits(m, precision) / 8, .fp8 = !strcmp(precision, "fp8") };
+    enum kw_gemm_kind gemm = !strcmp(precision, "fp8")     ? KW_GEMM_FP8
+                             : !strcmp(precision, "nvfp4") ? KW_GEMM_NVFP4
+                                                           : KW_GEMM_BF16;
+    if (own && !(m->quant_parts & part)) return (struct kind){ .bytes = 2, .precision = "bf16" };
+    return (struct kind){ .bytes = kw_model_bits(m, precision) / 8, .gemm = gemm, .precision = precision };
 }
 
 /* ---- products */
 
 static double product_s(const struct job *j, const struct kind *w, double tokens, double n, double k)
 {
-    const double *c = w->fp8 ? j->laws->gemm_fp8 : j->laws->wide.gemm;
-    double flops = w->fp8 ? j->g->flops_fp8 : j->g->flops_bf16, operand = w->fp8 ? 1 : 2;
-    return c[0] + c[1] * 2 * tokens * n * k / flops +
-           c[2] * (w->bytes * n * k + operand * tokens * k + 2 * tokens * n) / j->g->bandwidth;
+    return kw_gemm_ratio_at(&j->laws->gemm[w->gemm], tokens, n, k) *
+           kw_gemm_roofline_s(j->g, w->gemm, w->bytes, tokens, n, k, j->slower);
 }
 
 static double mlp_s(const struct job *j, const struct kind *w, double tokens, double width)
@@ -58,16 +64,28 @@ static double mlp_s(const struct job *j, const struct kind *w, double tokens, do
 }
 
 /* One GPU's share of a layer's routed experts, of all ranks' tokens. */
-static double experts_s(const struct job *j, double all)
+static double experts_by_law_s(const struct job *j, double all)
 {
     const struct kw_model_shape *m = j->m;
     const struct kind *w = &j->experts;
-    const double *c = w->fp8 ? j->laws->experts_fp8 : w->bytes < 1 ? j->laws->experts_4bit : j->laws->experts;
-    double flops = w->fp8 ? j->g->flops_fp8 : j->g->flops_bf16, operand = w->fp8 ? 1 : 2;
+    bool fp8 = w->gemm == KW_GEMM_FP8;
+    const double *c = fp8 ? j->laws->experts_fp8 : w->bytes < 1 ? j->laws->experts_4bit : j->laws->experts;
+    double flops = fp8 ? j->g->flops_fp8 : j->g->flops_bf16, operand = fp8 ? 1 : 2;
     double width = m->experts.width * j->ep / j->gpus, taken = all * m->experts.active / j->ep;
     double read = kw_model_experts_touched(m, all) / j->ep * 3 * m->hidden * width * w->bytes +
                   taken * (operand * (m->hidden + width) + 2 * (2 * width + m->hidden));
     return c[0] + c[1] * 2 * taken * 3 * m->hidden * width / flops + c[2] * read / j->g->bandwidth;
+}
+
+/* By the table where one has that shape; its operations are slower under load. */
+static double experts_s(const struct job *j, double all)
+{
+    if (!j->row) return experts_by_law_s(j, all);
+    double each = 3.0 * j->m->hidden * j->m->experts.width * (j->ep / j->gpus),
+           flops = j->experts.gemm == KW_GEMM_FP8 ? j->g->flops_fp8 : j->g->flops_bf16;
+    double operations = 2 * all * j->m->experts.active / j->ep * each / flops,
+           bytes = kw_model_experts_touched(j->m, all) / j->ep * each * j->experts.bytes / j->g->bandwidth;
+    return kw_expert_row_s(j->row, all) * fmax(j->slower * operations, bytes) / fmax(operations, bytes);
 }
 
 static double router_s(const struct job *j, double tokens)
@@ -135,20 +153,20 @@ static double dense_s(const struct job *j, double tokens)
 static double decode_layer_s(const struct job *j, double batch, double context)
 {
     const struct kw_model_shape *m = j->m;
-    const double *c = j->laws->wide.decode;
+    const double *c = j->kv_bytes < 2 ? j->laws->decode_fp8 : j->laws->decode;
     double latent = m->latent.kv_rank + m->latent.rope_dim;
     if (!m->latent.kv_rank)
         return c[0] + c[1] * batch * j->kv_heads +
                c[2] * 2 * j->kv_bytes * m->head_dim * j->kv_heads * context / j->g->bandwidth;
     double multiplied = 2 * m->heads / j->tp * (latent + m->latent.kv_rank) * context / j->g->flops_bf16;
     double read = j->kv_bytes * (latent + m->latent.index_dim) * context / j->g->bandwidth;
-    return c[0] + c[1] * batch + c[2] * read + j->laws->wide.prefill[2] * multiplied;
+    return c[0] + c[1] * batch + c[2] * read + j->laws->prefill[2] * multiplied;
 }
 
 static double decode_s(const struct job *j, double batch, double context)
 {
     const struct kw_model_shape *m = j->m;
-    const double *c = j->laws->wide.decode;
+    const double *c = j->laws->decode;
     double seen = fmin(context, batch * m->window), full = j->full - m->window_layers;
     double s = full * decode_layer_s(j, batch, context);
     if (m->window_layers) s += m->window_layers * decode_layer_s(j, batch, seen);
@@ -168,11 +186,12 @@ static double pair_flops(const struct job *j)
 static double prefill_s(const struct job *j, double tokens)
 {
     const struct kw_model_shape *m = j->m;
-    const double *c = j->laws->wide.prefill;
+    const double *c = j->laws->prefill;
     double pairs = tokens * tokens / 2, window = m->window;
     double seen = tokens > window ? window * tokens - window * window / 2 : pairs, full = j->full - m->window_layers;
-    double s = full * (c[0] + c[2] * pair_flops(j) * pairs / j->g->flops_bf16);
-    return s + m->window_layers * (c[0] + c[2] * pair_flops(j) * seen / j->g->flops_bf16) + m->linear_layers * c[0];
+    double s = full * (c[0] + j->slower * c[2] * pair_flops(j) * pairs / j->g->flops_bf16);
+    return s + m->window_layers * (c[0] + j->slower * c[2] * pair_flops(j) * seen / j->g->flops_bf16) +
+           m->linear_layers * c[0];
 }
 
 /* A tile of 128 keys a token: the diagonal, padded; of linear attention three products with the state. */
@@ -180,7 +199,7 @@ static double prefill_token_s(const struct job *j)
 {
     const struct kw_model_shape *m = j->m;
     double v = (double)m->linear.value_heads * m->linear.value_dim, state = 6 * v * m->linear.key_dim / j->tp;
-    return j->laws->wide.prefill[1] * (j->full * pair_flops(j) * 128 + m->linear_layers * state) / j->g->flops_bf16;
+    return j->laws->prefill[1] * (j->full * pair_flops(j) * 128 + m->linear_layers * state) / j->g->flops_bf16;
 }
 
 /* ---- tables */
@@ -316,6 +335,7 @@ enum kw_status kw_shape_steps(struct kw_step_tables *t, const struct kw_model_sh
                      .g = gpu,
                      .laws = laws,
                      .tp = tp,
+                     .slower = kw_sustained_slower(),
                      .dp = split->apart ? 1 : split->dp,
                      .gpus = gpus,
                      .apart = split->apart,
@@ -328,7 +348,8 @@ enum kw_status kw_shape_steps(struct kw_step_tables *t, const struct kw_model_sh
                      .mlp = kind_of(m, precision, KW_PART_MLP),
                      .shared = kind_of(m, precision, KW_PART_SHARED),
                      .experts = kind_of(m, precision, KW_PART_EXPERTS),
-                     .wide = { .bytes = 2 } };
+                     .wide = { .bytes = 2, .precision = "bf16" } };
+    if (m->experts.n) j.row = kw_expert_row_find(gpu, m, j.experts.precision, gpus / split->ep, split->ep);
     enum kw_status st = put_dense(t, &j, err);
     if (st == KW_OK) st = put_head(t, &j, err);
     if (st == KW_OK) st = put_decode(t, &j, err);

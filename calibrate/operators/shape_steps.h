@@ -1,9 +1,9 @@
 /* calibrate/operators/shape_steps.h - step tables of any shape on any GPU (tp of them) from the laws of its kernels: the
  * roofline with the efficiencies of measured kernels, where no table of the model's own products exists.
  *
- *   product    t0 + 2 m n k / (e F) + bytes / (e' M)        (estimate.h), weights of `bits` a parameter; F is fp8's where
- *              weights and activations are, else that of 16 bits: int4 and 4-bit float weights are widened on the way
- *   experts    t0 + 6 k_e T H I / (e F) + (d(T) 3 H I bits/8 + activations) / (e' M),    T tokens, k_e experts each,
+ *   product    by the table of products of about that extent (gemm_table.h), weights of `bits` a parameter; int4 and MXFP4
+ *              weights are widened to 16 bits on the way, NVFP4 and fp8 multiply as they are
+ *   experts    by the table where one has that shape (expert_table.h); else t0 + 6 k_e T H I / (e F) + (d(T) 3 H I bits/8 + activations) / (e' M),    T tokens, k_e experts each,
  *              d(T) = E (1 - (1 - k_e/E)^T) distinct ones (kw_model_experts_touched: balanced routing); t0 holds what sorts tokens by
  *              expert, 30 to 45 us a layer on Hopper; and the router
  *   decode     per layer a + b B g + bytes(S) / (e M), S the context that the layer sees: all, or min(S, B window);
@@ -12,7 +12,7 @@
  *   prefill    per layer a + heads' 2 (d_qk + d_v) (128 T / (e F) + P / (e' F)), P the pairs that it sees
  *   all-reduce two a layer, of 2 T H bytes, over the GPU's link (link.h)
  *
- * Roofline: Williams et al., CACM 52(4), 2009; operations and bytes: Pope et al., arXiv:2211.05102. How one model is laid
+ * What is bound by operations takes `slower` times that: server_law.h. Roofline: Williams et al., CACM 52(4), 2009; operations and bytes: Pope et al., arXiv:2211.05102. How one model is laid
  * over GPUs: struct kw_split. Experts are split over all tp dp GPUs, ep of them by whole experts and the rest by width. */
 #ifndef KW_CALIBRATE_OPERATORS_SHAPE_STEPS_H
 #define KW_CALIBRATE_OPERATORS_SHAPE_STEPS_H
@@ -30,6 +30,7 @@ struct kw_split {
     uint32_t tp, ep, dp; /* each >= 1; ep 1: experts by width alone */
     bool kv_fp8;         /* KV cache in 8 bits */
     bool apart;          /* of dp above 1 */
+    const char *engine;  /* whose host time a profile gets: "vllm" where NULL */
 };
 
 /* link: over tp dp GPUs, over tp where `apart`, not read where that is 1; exchange: over dp GPUs, read where `apart`. KW_ERANGE: heads do not split over tp. t is empty on

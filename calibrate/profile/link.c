@@ -64,6 +64,26 @@ static struct kw_table table = { .path = "calibrate/data/links.json",
                                  .cap = sizeof links / sizeof *links,
                                  .lock = PTHREAD_MUTEX_INITIALIZER };
 
+static struct kw_link graphs[16];
+static struct kw_table in_graphs = { .path = "calibrate/data/links.json",
+                                     .key = "graphs",
+                                     .read = read_link,
+                                     .rows = graphs,
+                                     .size = sizeof *graphs,
+                                     .cap = sizeof graphs / sizeof *graphs,
+                                     .lock = PTHREAD_MUTEX_INITIALIZER };
+
+enum kw_status kw_link_in_graph(struct kw_link *out, const char *name, uint32_t gpus, struct kw_error *err)
+{
+    size_t n = kw_table_load(&in_graphs);
+    for (size_t i = 0; i < n; i++)
+        if (graphs[i].gpus == gpus && !strcmp(graphs[i].name, name)) {
+            *out = graphs[i];
+            return KW_OK;
+        }
+    return kw_link_named(out, name, gpus, err);
+}
+
 enum kw_status kw_link_named(struct kw_link *out, const char *name, uint32_t gpus, struct kw_error *err)
 {
     char counts[64] = "", names[256] = "";

@@ -26,6 +26,10 @@ struct kw_link {
 /* The link of that name over so many GPUs. KW_ERANGE with those there are: no such link, or no figures for so many. */
 enum kw_status kw_link_named(struct kw_link *out, const char *name, uint32_t gpus, struct kw_error *err);
 
+/* The same as an engine runs it inside a CUDA graph, where that has been measured: without launches, by a kernel of its own
+ * for small messages. */
+enum kw_status kw_link_in_graph(struct kw_link *out, const char *name, uint32_t gpus, struct kw_error *err);
+
 /* Seconds of one all-reduce. Between measured sizes linear in log time over log size, below the smallest as there,
  * beyond the largest at the rate of the last two. 0 where there is no link. */
 double kw_link_all_reduce_s(const struct kw_link *l, double bytes);

@@ -183,11 +183,11 @@ static enum kw_status read_group(struct kw_jnode n, struct kw_profile *p, struct
 /* Microseconds in the file, since that is what people measure and compare; seconds from here on. */
 static enum kw_status read_steps(struct kw_jnode n, struct kw_profile *p, struct kw_error *err)
 {
-    static const char *const keys[] = { "grade",       "source",   "date",         "evidence",         "fixed_us",
-                                        "sequence_us", "chunk_us", "after_idle",   "after_prompt_us",  "dense",
-                                        "head",        "decode",   "prefill_attn", "prefill_token_us", "comm",
-                                        "mixed",       "errors",   "drift",        "steady",           "link",
-                                        "group",       NULL };
+    static const char *const keys[] = {
+        "grade",           "source", "date",   "evidence", "fixed_us",     "sequence_us",      "chunk_us", "after_idle",
+        "after_prompt_us", "dense",  "head",   "decode",   "prefill_attn", "prefill_token_us", "comm",     "mixed",
+        "errors",          "drift",  "steady", "link",     "front_us",     "front_token_us",   "group",    NULL
+    };
     static const char *const error_keys[] = { "decode_median", "decode_worst", "prefill_median", "prefill_worst",
                                               NULL };
     struct kw_step_tables *t = &p->tables;
@@ -204,8 +204,10 @@ static enum kw_status read_steps(struct kw_jnode n, struct kw_profile *p, struct
         double *to;
     } host[] = { { "sequence_us", &t->sequence_s },
                  { "chunk_us", &t->chunk_s },
-                 { "after_prompt_us", &t->cold.after_prompt_s } };
-    for (int i = 0; i < 3; i++) {
+                 { "after_prompt_us", &t->cold.after_prompt_s },
+                 { "front_us", &p->front_s },
+                 { "front_token_us", &p->front_token_s } };
+    for (int i = 0; i < 5; i++) {
         struct kw_jnode us = kw_json_get(n, host[i].key);
         if (!kw_json_present(us)) continue; /* nobody has measured it: 0 */
         if ((st = kw_json_f64(us, 0, 1e6, host[i].to, err)) != KW_OK) return st;
@@ -556,6 +558,8 @@ static void put_profile(FILE *f, const struct kw_profile *p)
     if (p->drift > 0 || p->unsteady)
         fprintf(f, "    \"drift\": %.4g, \"steady\": %s,\n", p->drift, p->unsteady ? "false" : "true");
     if (t->sequence_s > 0) fprintf(f, "    \"sequence_us\": %.6g,\n", t->sequence_s * 1e6);
+    if (p->front_s > 0) fprintf(f, "    \"front_us\": %.6g,\n", p->front_s * 1e6);
+    if (p->front_token_s > 0) fprintf(f, "    \"front_token_us\": %.6g,\n", p->front_token_s * 1e6);
     if (t->chunk_s > 0) fprintf(f, "    \"chunk_us\": %.6g,\n", t->chunk_s * 1e6);
     if (t->cold.n_idle) {
         fputs("    \"after_idle\": { \"idle_us\": [", f);

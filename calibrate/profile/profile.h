@@ -23,7 +23,8 @@ struct kw_profile {
     struct kw_profile_link {
         char name[48]; /* of link.h, "16.6 GB/s, 50 us a call" of a user's own; "" at tp 1 and where nobody told */
         struct kw_provenance provenance;
-    } link;                                       /* what tables.comm is of */
+    } link;                        /* what tables.comm is of */
+    double front_s, front_token_s; /* TTFT outside the engine: a request, a token of its prompt (server_law.h) */
     double steps_error_median, steps_error_worst; /* leave-out relative error of a decode step, 0.02 = 2 % */
     double prefill_error_median, prefill_error_worst;
     struct kw_law load_rate, cached_load_rate; /* bytes/s, weights from where they lie; from the node's own disk */

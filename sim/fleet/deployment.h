@@ -108,6 +108,7 @@ struct kw_deployment {
     struct kw_schedule schedule; /* likewise; at most one of the two */
     struct kw_hold hold;         /* of replicas */
     kw_ns network_rtt;           /* added once to TTFT and E2E */
+    kw_ns front, front_token;    /* likewise: what a request and each token of its prompt take outside the engine */
     bool located;                /* it is known where it lies: region_rtt is added too */
     kw_ns
         region_rtt[KW_REGIONS_MAX]; /* there and back, by the request's region; KW_RTT_UNKNOWN: none may come from it */

@@ -64,12 +64,13 @@ struct kw_run_context {
         move_on_n; /* deployments in the order in which a refused request moves on; 0: it stays where it was sent */
 };
 
-/* What lies between a request and the deployment that serves it, there and back. */
+/* What lies between a request and the deployment that serves it, there and back, and its server's front end. */
 static inline kw_ns kw_run_rtt(const struct kw_run_context *w, const struct kw_deployment *d,
                                const struct kw_inflight *f)
 {
     bool located = d->located && !kw_inflight_is_ping(f);
-    return d->network_rtt + (located ? d->region_rtt[w->trace->region[f->request]] : 0);
+    kw_ns front = kw_inflight_is_ping(f) ? 0 : d->front + d->front_token * w->trace->prompt[f->request];
+    return d->network_rtt + front + (located ? d->region_rtt[w->trace->region[f->request]] : 0);
 }
 
 /* The prefix of a request under way. */

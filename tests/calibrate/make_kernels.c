@@ -14,13 +14,13 @@ static void put(const char *name, const double c[3], const char *end)
     printf("\"%s\": [%.5g, %.5g, %.5g]%s", name, c[0], c[1], c[2], end);
 }
 
-static enum kw_status laws_of(struct kw_efficiency *e, const struct kw_gpu_spec *g, const char *dir, int fp8,
-                              FILE *quiet, struct kw_error *err)
+static enum kw_status laws_of(struct kw_efficiency *e, const struct kw_gpu_spec *g, const char *dir,
+                              const struct kw_operators_engine *engine, FILE *quiet, struct kw_error *err)
 {
     struct kw_operators op = { .gpu = g };
     char version[16];
-    enum kw_status st = kw_operators_tables(&op, dir, fp8 ? "fp8" : "bf16", &kw_operators_vllm, version, quiet, err);
-    if (st == KW_OK) st = kw_efficiency_fit(e, &op, fp8 ? 1 : 2, err);
+    enum kw_status st = kw_operators_tables(&op, dir, "bf16", engine, version, quiet, err);
+    if (st == KW_OK) st = kw_efficiency_fit(e, &op, 2, err);
     kw_operators_free(&op);
     return st;
 }
@@ -118,14 +118,16 @@ static enum kw_status make(const char *dir, FILE *quiet, struct kw_error *err)
     printf("],\n  \"gpus\": [\n");
     for (const char *const *name = kw_operators_gpus; st == KW_OK && *name; name++) {
         const struct kw_gpu_spec *g = kw_gpu_find(*name);
+        static const struct kw_operators_engine kv_fp8 = { .framework = "vllm", .kv_fp8 = true };
         struct kw_efficiency wide, narrow;
-        if ((st = laws_of(&wide, g, dir, 0, quiet, err)) != KW_OK) break;
+        if ((st = laws_of(&wide, g, dir, &kw_operators_vllm, quiet, err)) != KW_OK) break;
         printf("    { \"gpu\": \"%s\", ", *name);
-        put("gemm", wide.gemm, ", ");
-        if (g->flops_fp8 > 0 && (st = laws_of(&narrow, g, dir, 1, quiet, err)) == KW_OK)
-            put("gemm_fp8", narrow.gemm, ", ");
         if (st == KW_OK) st = put_experts(g, dir, err);
         put("decode", wide.decode, ", ");
+        if (g->flops_fp8 > 0 && st == KW_OK && (st = laws_of(&narrow, g, dir, &kv_fp8, quiet, err)) == KW_OK) {
+            narrow.decode[2] *= 2; /* fitted to the bytes of 16 bits */
+            put("decode_fp8", narrow.decode, ", ");
+        }
         put("prefill", wide.prefill, name[1] ? " },\n" : " }\n");
     }
     printf("  ] }\n");

@@ -4,6 +4,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include "calibrate/operators/expert_table.h"
 #include "calibrate/operators/shape_steps.h"
 #include "calibrate/profile/kv.h"
 #include "tests/check.h"
@@ -37,7 +38,8 @@ static int ascending(const void *a, const void *b)
     return (*(const double *)a > *(const double *)b) - (*(const double *)a < *(const double *)b);
 }
 
-/* The laws are fitted to the same kernels, so this is how much is lost by laws in place of tables, not an error. */
+/* Made of the same kernels, so this is how much is lost by grids and laws in place of tables, not an error. Host time, which
+ * those tables do not hold, is left out, and so are several GPUs, whose all-reduce runs in a graph here. */
 static void dense_models_come_out_near_their_tables(void)
 {
     static double off[2000];
@@ -46,18 +48,20 @@ static void dense_models_come_out_near_their_tables(void)
     for (size_t i = 0; i < known.n; i++) {
         const struct kw_profile *real = &known.p[i];
         struct kw_profile p;
-        if (real->steps.grade != KW_GRADE_PUBLISHED) continue;
+        if (real->steps.grade != KW_GRADE_PUBLISHED || real->tp > 1) continue;
         CHECK(make(&p, real->model, real->gpu, real->precision, real->tp, &err) == KW_OK);
         CHECK(p.num_blocks == real->num_blocks || !strcmp(real->gpu, "RTX4090"));
         CHECK_NEAR(p.weight_bytes, real->weight_bytes, 1);
         CHECK_NEAR(p.kv_bytes_per_token, real->kv_bytes_per_token, 1);
         for (double batch = 1; batch <= 128; batch *= 8)
             for (double context = 512; context <= 8192; context *= 4)
-                off[n++] = fabs(decode_s(&p.tables, batch, context) / decode_s(&real->tables, batch, context) - 1);
+                off[n++] = fabs((decode_s(&p.tables, batch, context) - p.tables.fixed_s) /
+                                    decode_s(&real->tables, batch, context) -
+                                1);
         kw_profile_free(&p);
     }
     qsort(off, n, sizeof *off, ascending);
-    CHECK(n > 300 && off[n / 2] < 0.10 && off[n - 1] < 0.25);
+    CHECK(n > 80 && off[n / 2] < 0.05 && off[n - 1] < 0.20);
 }
 
 /* No step is faster than the bytes it must read, nor than its products. */
@@ -90,7 +94,7 @@ static void no_step_beats_the_data_sheet(void)
                                            (p.tp * fmax(g->flops_bf16, p.precision[0] == 'f' ? g->flops_fp8 : 0)));
             CHECK(decode_s(&p.tables, batch, 128) > 0.99 * least);
         }
-        CHECK(p.steps.grade == KW_GRADE_ESTIMATED && p.weakest == KW_GRADE_ESTIMATED && p.steps_error_worst == 0);
+        CHECK(p.steps.grade == KW_GRADE_ESTIMATED && p.weakest == KW_GRADE_ESTIMATED && p.steps_error_worst > 0);
         struct kw_steptime *t;
         CHECK(kw_steptime_compile(&t, &p.tables, p.max_num_seqs, p.max_num_batched_tokens, &err) == KW_OK);
         kw_steptime_delete(t);
@@ -104,18 +108,19 @@ static void no_step_beats_the_data_sheet(void)
     }
 }
 
-/* A batch of one reads 8 of 128 experts, one of 64 nearly all: the difference is their bytes. */
+/* A batch of one reads 4 of 60 experts, one of 64 nearly all: the difference is their bytes, where no table has them. */
 static void a_step_reads_the_experts_that_its_batch_touches(void)
 {
     struct kw_profile p;
     struct kw_error err = { "" };
-    const struct kw_model_shape *m = kw_model_find("qwen3-30b-a3b");
+    const struct kw_model_shape *m = kw_model_find("qwen1.5-moe-a2.7b");
     const struct kw_gpu_spec *g = kw_gpu_find("H100");
     struct kw_kernel_laws laws;
+    CHECK(kw_expert_row_find(g, m, "bf16", 1, 1) == NULL);
     CHECK(make(&p, m->name, g->name, "bf16", 1, &err) == KW_OK && kw_kernel_laws_of(&laws, g, &err) == KW_OK);
     double one = kw_curve_at(&p.tables.dense, 1), many = kw_curve_at(&p.tables.dense, 64);
     double expert = 2.0 * 3 * m->hidden * m->experts.width * m->layers;
-    double bytes = (kw_model_experts_touched(m, 64) - 8) * expert * laws.experts[2] / g->bandwidth;
+    double bytes = (kw_model_experts_touched(m, 64) - m->experts.active) * expert * laws.experts[2] / g->bandwidth;
     CHECK(many - one > bytes && many - one < 1.15 * bytes);
     kw_profile_free(&p);
 }
@@ -206,7 +211,68 @@ static void kernels_of_an_unknown_gpu_are_those_of_its_kind(void)
     CHECK_STR(h100.from, "H100");
     CHECK_STR(nvl.from, "H100, H200");
     CHECK_STR(t4.from, "A100-80, B200, H100, H200, L40S");
-    for (int i = 0; i < 3; i++) CHECK_NEAR(nvl.wide.gemm[i], (h100.wide.gemm[i] + h200.wide.gemm[i]) / 2, 1e-12);
+    for (double m = 1; m <= 8192; m *= 4)
+        CHECK_NEAR(kw_gemm_ratio_at(&nvl.gemm[KW_GEMM_FP8], m, 8192, 4096),
+                   (kw_gemm_ratio_at(&h100.gemm[KW_GEMM_FP8], m, 8192, 4096) +
+                    kw_gemm_ratio_at(&h200.gemm[KW_GEMM_FP8], m, 8192, 4096)) /
+                       2,
+                   1e-9);
+}
+
+/* The grid's own points come back, between them nothing leaves the two neighbours, beyond the ends the end holds. */
+static void products_are_read_between_the_grids_points(void)
+{
+    static struct kw_kernel_laws laws;
+    struct kw_error err = { "" };
+    CHECK(kw_kernel_laws_of(&laws, kw_gpu_find("H200"), &err) == KW_OK);
+    const struct kw_gemm_ratio *t = &laws.gemm[KW_GEMM_BF16];
+    CHECK_NEAR(kw_gemm_ratio_at(t, 16, 4096, 1024), t->r[2][3][1], 1e-12);
+    CHECK_NEAR(kw_gemm_ratio_at(t, 17, 4096, 1024), t->r[3][3][1], 1e-12);
+    double lo = fmin(t->r[12][3][1], t->r[13][3][1]), hi = fmax(t->r[12][3][1], t->r[13][3][1]),
+           at = kw_gemm_ratio_at(t, 600, 4096, 1024);
+    CHECK(at >= lo && at <= hi);
+    CHECK_NEAR(kw_gemm_ratio_at(t, 1e6, 1e9, 1e9), t->r[KW_GEMM_M - 1][KW_GEMM_N - 1][KW_GEMM_K - 1], 1e-12);
+    for (int i = 0; i < KW_GEMM_M; i++)
+        for (int n = 0; n < KW_GEMM_N; n++)
+            for (int k = 0; k < KW_GEMM_K; k++) CHECK(t->r[i][n][k] >= 1.05 - 1e-9); /* never from the L2 cache */
+    /* int4 weights widened on the way: a quarter of the bytes in the roofline, all of the operations. */
+    const struct kw_gpu_spec *g = kw_gpu_find("H200");
+    CHECK_NEAR(kw_gemm_roofline_s(g, KW_GEMM_BF16, 0.5, 1, 65536, 8192, 1) /
+                   kw_gemm_roofline_s(g, KW_GEMM_BF16, 2, 1, 65536, 8192, 1),
+               0.25, 1e-3);
+    CHECK_NEAR(kw_gemm_roofline_s(g, KW_GEMM_BF16, 0.5, 8192, 8192, 8192, 1), 2.0 * 8192 * 8192 * 8192 / g->flops_bf16,
+               1e-9);
+}
+
+/* gpt-oss-120b has a table: a step of its experts is the table's, split as the table's GPUs were; dp ranks bring the tokens
+ * of all of them. */
+static void experts_of_a_known_shape_are_the_tables(void)
+{
+    const struct kw_gpu_spec *g = kw_gpu_find("H200");
+    const struct kw_model_shape *m = kw_model_find("gpt-oss-120b");
+    const struct kw_expert_row *two = kw_expert_row_find(g, m, "mxfp4", 2, 1);
+    struct kw_profile p, q;
+    struct kw_error err = { "" };
+    CHECK(two && !kw_expert_row_find(g, m, "fp8", 2, 1));
+    CHECK_NEAR(kw_expert_row_s(two, 64), two->us[7] * 1e-6, 1e-9);
+    CHECK(kw_expert_row_s(two, 50) > kw_expert_row_s(two, 48) && kw_expert_row_s(two, 50) < kw_expert_row_s(two, 64));
+    CHECK_NEAR(kw_expert_row_s(two, 32768), 2 * kw_expert_row_s(two, 16384), 1e-9);
+    CHECK(make(&p, m->name, g->name, "mxfp4", 2, &err) == KW_OK);
+    double more = kw_curve_at(&p.tables.dense, 64) - kw_curve_at(&p.tables.dense, 16);
+    double table = m->layers * (kw_expert_row_s(two, 64) - kw_expert_row_s(two, 16));
+    CHECK(more > 0.9 * table && more < 1.3 * table); /* projections of the tokens come on top */
+    const struct kw_split ranks = { .tp = 1, .ep = 2, .dp = 2 };
+    CHECK(kw_on_the_spot(&q, m, g, "mxfp4", &ranks, &err) == KW_OK);
+    const struct kw_expert_row *whole = kw_expert_row_find(g, m, "mxfp4", 1, 2);
+    CHECK(whole != NULL);
+    more = kw_curve_at(&q.tables.dense, 32) - kw_curve_at(&q.tables.dense, 8);
+    table = m->layers * (kw_expert_row_s(whole, 64) - kw_expert_row_s(whole, 16));
+    CHECK(more > 0.9 * table && more < 1.4 * table);
+    CHECK(q.num_blocks < p.num_blocks * 2 && q.weight_bytes < p.weight_bytes); /* a rank's own, experts shared */
+    kw_profile_free(&p);
+    kw_profile_free(&q);
+    const struct kw_split three = { .tp = 1, .ep = 3, .dp = 3 };
+    CHECK(kw_on_the_spot(&q, m, g, "mxfp4", &three, &err) == KW_ERANGE);
 }
 
 static enum kw_status make_group(struct kw_profile *p, const char *model, uint32_t tp, uint32_t dp, uint32_t ep,
@@ -238,7 +304,13 @@ static void ranks_share_experts(void)
     double all = kw_curve_at(&one.tables.dense, 64), rank = kw_curve_at(&whole.tables.dense, 64),
            of_rank = kw_curve_at(&g->experts, 64);
     CHECK(rank < all && of_rank < all - rank && of_rank > 0.45 * (all - rank));
-    CHECK(kw_curve_at(&s->experts, 64) > of_rank); /* slices are read for every token, by every GPU */
+    const struct kw_gpu_spec *h100 = kw_gpu_find("H100");
+    const struct kw_expert_row *slices = kw_expert_row_find(h100, kw_model_find(name), "bf16", 2, 1),
+                               *halves = kw_expert_row_find(h100, kw_model_find(name), "bf16", 1, 2);
+    CHECK(slices && halves); /* each its own table: by skewed routing the fullest of two GPUs has more than half */
+    for (double all = 64; all <= 4096; all *= 64)
+        CHECK_NEAR(kw_curve_at(&s->experts, all) / kw_curve_at(&g->experts, all),
+                   kw_expert_row_s(slices, all) / kw_expert_row_s(halves, all), 0.02);
     CHECK(kw_curve_at(&g->experts, 2) == kw_curve_at(&g->experts, 1) && kw_curve_at(&g->experts, 4096) > 2 * of_rank);
     struct kw_link link;
     CHECK(kw_link_named(&link, "nvlink-4", 2, &err) == KW_OK);
@@ -294,6 +366,8 @@ int main(void)
     RUN(ranks_share_experts);
     RUN(groups_are_made_when_asked_for);
     RUN(kernels_of_an_unknown_gpu_are_those_of_its_kind);
+    RUN(products_are_read_between_the_grids_points);
+    RUN(experts_of_a_known_shape_are_the_tables);
     kw_profiles_free(&known);
     return check_report();
 }

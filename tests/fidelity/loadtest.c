@@ -8,7 +8,7 @@
 enum { HASH_BLOCK = 16 };
 
 struct request {
-    int64_t arrival_ps, first_ps;
+    int64_t arrival_ps, ready_ps, first_ps; /* sent, at the engine, first token */
     uint32_t prompt, output;
     struct kw_host_point at_first; /* sums of all steps so far when the first token came */
 };
@@ -25,7 +25,9 @@ struct run {
     struct gap *gap;
     size_t n_gap, cap_gap;
     uint64_t *hash;
-    uint32_t sent, done, skip; /* skip: requests at each end that do not count */
+    uint32_t asked, sent, done,
+        skip; /* asked by a client, at the engine; skip: requests at each end that do not count */
+    int64_t front_free_ps;
     int64_t now_ps;
     struct kw_host_point sum, from, to; /* all steps so far; where `whole` begins and ends */
     double tokens_from, tokens, ttft, tpot;
@@ -33,8 +35,9 @@ struct run {
     uint32_t n_ttft, n_tpot;
 };
 
-static uint32_t drawn(uint32_t mean, double spread, struct kw_rng *rng)
+static uint32_t drawn(uint32_t mean, double spread, double least, struct kw_rng *rng)
 {
+    if (least > 0) return (uint32_t)fmin(mean, floor(mean * (least + (1 - least) * kw_rng_uniform(rng))) + 1);
     if (!(spread > 0)) return mean;
     double x = mean * exp(spread * kw_rng_normal(rng) - spread * spread / 2);
     return (uint32_t)fmin(fmax(round(x), 1), 4.0 * mean);
@@ -48,9 +51,9 @@ static enum kw_status draw(struct run *o, uint64_t seed, struct kw_error *err)
     if (st == KW_OK) st = kw_rng_init(&lengths, seed, 0, KW_RNG_LENGTHS, err);
     for (uint32_t i = 0; st == KW_OK && i < o->l->n; i++) {
         if (!o->l->at_once && o->l->rate > 0) at += kw_rng_exp(&arrivals, 1 / o->l->rate);
-        o->r[i].arrival_ps = llround(at * 1e12);
-        o->r[i].prompt = drawn(o->l->prompt, o->l->spread, &lengths);
-        o->r[i].output = drawn(o->l->output, o->l->spread, &lengths);
+        o->r[i].arrival_ps = o->r[i].ready_ps = llround(at * 1e12);
+        o->r[i].prompt = drawn(o->l->prompt, o->l->spread, o->l->least, &lengths);
+        o->r[i].output = drawn(o->l->output, o->l->spread, o->l->least, &lengths);
     }
     kw_rng_free(&arrivals);
     kw_rng_free(&lengths);
@@ -67,12 +70,26 @@ static void add(struct kw_host_point *to, const struct kw_host_point *a, const s
     to->measured_s += by * (a->measured_s - b->measured_s);
 }
 
+/* Clients of a closed loop: one more for each answer that is done, at the engine once the front end has made its tokens. */
+static void ask(struct run *o)
+{
+    const struct kw_loadtest *l = o->l;
+    while (o->asked < l->n && o->asked - o->done < l->at_once) {
+        struct request *r = &o->r[o->asked++];
+        r->arrival_ps = o->now_ps;
+        o->front_free_ps = (o->front_free_ps > o->now_ps ? o->front_free_ps : o->now_ps) +
+                           llround(l->front_token_s * r->prompt * 1e12);
+        r->ready_ps = o->front_free_ps + llround(l->front_s * 1e12);
+    }
+}
+
 static enum kw_status send(struct run *o, struct kw_error *err)
 {
     const struct kw_loadtest *l = o->l;
     enum kw_status st = KW_OK;
-    while (st == KW_OK && o->sent < l->n &&
-           (l->at_once ? o->sent - o->done < l->at_once : o->r[o->sent].arrival_ps <= o->now_ps)) {
+    if (l->at_once) ask(o);
+    while (st == KW_OK && o->sent < l->n && (!l->at_once || o->sent < o->asked) &&
+           o->r[o->sent].ready_ps <= o->now_ps) {
         struct request *r = &o->r[o->sent];
         uint32_t slot, whole = l->cached ? r->prompt / HASH_BLOCK : 0;
         struct kw_sched_request q = { .id = o->sent,
@@ -81,7 +98,6 @@ static enum kw_status send(struct run *o, struct kw_error *err)
                                       .hash = o->hash,
                                       .n_hash = whole,
                                       .hash_block = HASH_BLOCK };
-        if (l->at_once) r->arrival_ps = o->now_ps;
         st = kw_sched_add(o->sched, &q, &slot, err);
         o->sent++;
     }
@@ -137,8 +153,8 @@ static enum kw_status loop(struct run *o, struct kw_error *err)
         struct kw_step step;
         struct kw_sched_done d;
         if (!kw_sched_step(o->sched, &step)) { /* idle: up to the next arrival */
-            o->sum.measured_s += (double)(o->r[o->sent].arrival_ps - o->now_ps) / 1e12;
-            o->now_ps = o->r[o->sent].arrival_ps;
+            o->sum.measured_s += (double)(o->r[o->sent].ready_ps - o->now_ps) / 1e12;
+            o->now_ps = o->r[o->sent].ready_ps;
             st = send(o, err);
             continue;
         }
@@ -189,7 +205,9 @@ static void report(struct kw_loadtest_result *result, struct run *o)
 enum kw_status kw_loadtest_run(struct kw_loadtest_result *result, const struct kw_loadtest *l,
                                const struct kw_steptime *steps, uint64_t seed, struct kw_error *err)
 {
-    struct run o = { .l = l, .steps = steps, .skip = l->at_once && l->at_once < (l->n + 1) / 2 ? l->at_once : 0 };
+    struct run o = { .l = l,
+                     .steps = steps,
+                     .skip = l->at_once && !l->count_all && l->at_once < (l->n + 1) / 2 ? l->at_once : 0 };
     if (!l->n || !l->prompt || !l->output)
         return kw_fail(err, KW_ERANGE, "load: %u requests of %u + %u tokens, want at least one of each", l->n,
                        l->prompt, l->output);

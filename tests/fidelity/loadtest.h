@@ -13,10 +13,15 @@ struct kw_loadtest {
     double rate;             /* open: Poisson arrivals a second; 0: all at the start */
     uint32_t n;              /* requests, >= 1 */
     uint32_t prompt, output; /* tokens of each, >= 1 */
-    double spread; /* 0: all alike; else lognormal with this sigma about a mean of `prompt` and `output`, drawn
+    double spread;  /* 0: all alike; else lognormal with this sigma about a mean of `prompt` and `output`, drawn
                       independently, from 1 to 4 times the mean */
-    const struct kw_curve *links; /* what of a step is all-reduce, s over its tokens; NULL: nothing is */
-    bool cached;                  /* all prompts are one, and in the prefix cache after the first */
+    double least;   /* 0: no such thing; else lengths are uniform from `least` of `prompt` and `output` up to them, as
+                      vLLM's serving benchmark draws them (--random-range-ratio) */
+    bool count_all; /* closed loop: the burst it begins with and the end are in the means, too */
+    const struct kw_curve *links;  /* what of a step is all-reduce, s over its tokens; NULL: nothing is */
+    double front_s, front_token_s; /* closed loop: what a request takes before it is at the engine; the tokens of its
+                                     prompt one request after the other, as one process makes them */
+    bool cached;                   /* all prompts are one, and in the prefix cache after the first */
 };
 
 struct kw_loadtest_result {

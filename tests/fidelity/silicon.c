@@ -73,6 +73,7 @@ static enum kw_silicon_why split_of(struct kw_silicon_run *r, const double *x)
 {
     double tp = x[TP], dp = x[DP] >= 1 ? x[DP] : 1, gpus = x[MOE_TP] * x[MOE_EP];
     r->split.tp = (uint32_t)tp, r->split.ep = r->split.dp = 1;
+    r->split.engine = r->engine;
     if (!(tp >= 1 && tp <= 64) || (x[PP] >= 1 && x[PP] != 1)) return KW_SILICON_SPLIT;
     if (r->m && r->m->experts.n) {
         if (!(x[DP] >= 1) && gpus > tp && fmod(gpus, tp) == 0) dp = gpus / tp;
@@ -83,6 +84,16 @@ static enum kw_silicon_why split_of(struct kw_silicon_run *r, const double *x)
         r->split.dp = (uint32_t)dp;
     }
     return r->split.tp * r->split.dp > 8 ? KW_SILICON_NODES : KW_SILICON_JUDGED;
+}
+
+/* Rows of these lengths are those of InferenceMAX: 1k + 1k, 1k + 8k and 8k + 1k at a concurrency, the models and days of its
+ * sweeps. Its scripts say how it loads a server (SemiAnalysisAI/InferenceX@409e9a48 benchmarks/70b_fp8_h200_slurm.sh and
+ * others, Apache-2.0, read 2026-11-30): kimbochen/bench_serving with lengths uniform from 0.8 of the stated ones up to them,
+ * ten requests for each in flight, all counted, the first burst, too; prompts in batches of 8,192 tokens; KV cache in fp8
+ * for Llama 70B on vLLM, on which ModelOpt's checkpoints are silent. */
+static bool inference_max(const struct kw_silicon_run *r)
+{
+    return (r->prompt == 1024 && (r->output == 1024 || r->output == 8192)) || (r->prompt == 8192 && r->output == 1024);
 }
 
 static uint32_t fnv1a(uint32_t h, const char *s)
@@ -133,6 +144,7 @@ static enum kw_status read_row(struct kw_silicon *s, const struct kw_csv *f, con
     /* SOURCES.md: the TTFT of these rows falls as concurrency rises. */
     r->ttft_s = !strcmp(r->version, "1.0.0rc3") ? NAN : x[TTFT] / 1e3;
     precision_of(r, f->field[column[QUANT]].p);
+    if (inference_max(r) && r->m && !strcmp(r->m->name, "llama-3.1-70b")) r->split.kv_fp8 = true;
     r->why = !g ? KW_SILICON_GPU : !r->m ? KW_SILICON_MODEL : split_of(r, x);
     for (size_t i = 0; i + 1 < s->n && r->why == KW_SILICON_JUDGED; i++)
         if (s->run[i].why == KW_SILICON_JUDGED && repeats(&s->run[i], r)) r->why = KW_SILICON_REPEATED;
@@ -179,10 +191,15 @@ static void set_load(struct kw_loadtest *l, const struct kw_silicon_run *r, cons
     uint32_t ranks = r->split.dp, each = (r->at_once + ranks - 1) / ranks;
     double block = p->block_size * p->kv_bytes_per_token, room = p->num_blocks * block;
     if (trtllm) room = 0.9 * (room + 0.1 * kw_gpu_find(r->gpu)->memory_bytes * p->tp);
+    bool sweep = inference_max(r);
     *l = (struct kw_loadtest){ .at_once = each,
-                               .n = (r->output > 2000 ? 4 : 6) * each,
+                               .n = (sweep ? 10 : 6) * each,
                                .prompt = r->prompt,
                                .output = r->output,
+                               .least = sweep ? 0.8 : 0,
+                               .count_all = sweep,
+                               .front_s = p->front_s,
+                               .front_token_s = p->front_token_s,
                                .links = &p->tables.comm };
     l->config = (struct kw_sched_config){
         .policy = !strcmp(r->engine, "sglang") ? KW_SCHED_PREFILL_FIRST : KW_SCHED_VLLM,
@@ -218,6 +235,8 @@ static enum kw_status judge(struct kw_silicon_run *r, struct kw_error *err)
         r->our_ttft_s = result.ttft_s;
         r->our_tpot_s = result.tpot_s;
         r->tpot = result.tpot;
+        r->tpot_within = p.steps_error_worst;
+        r->ttft_within = p.prefill_error_worst;
     } else if (st == KW_ERANGE) { /* a request that can never run there */
         r->why = KW_SILICON_FIT;
         st = KW_OK;

@@ -40,6 +40,7 @@ struct kw_silicon_run {
     bool held_out; /* in the half that judges */
     /* What we say of it, and the steps behind each figure: */
     double our_ttft_s, our_tpot_s;
+    double tpot_within, ttft_within; /* its 90 % interval: from 1 / (1 + within) to 1 + within of it */
     struct kw_host_point tpot;
 };
 

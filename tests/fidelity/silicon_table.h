@@ -82,6 +82,27 @@ static inline void silicon_row(const struct kw_silicon *s, const struct kw_silic
     }
 }
 
+/* How many of the judging half lie within the 90 % interval of what was predicted of them. */
+static inline void silicon_coverage(const struct kw_silicon *s, bool moe, const char *engine)
+{
+    printf("  90 %% intervals, judging half, %s%s%s:", moe ? "MoE" : "dense", engine ? ", " : "", engine ? engine : "");
+    for (int ttft = 0; ttft < 2; ttft++) {
+        size_t in = 0, n = 0;
+        for (size_t i = 0; i < s->n; i++) {
+            const struct kw_silicon_run *r = &s->run[i];
+            if (r->why != KW_SILICON_JUDGED || !r->held_out || silicon_moe(r) != moe) continue;
+            double off = silicon_off(r, ttft ? SILICON_TTFT : SILICON_TPOT),
+                   within = ttft ? r->ttft_within : r->tpot_within;
+            if (!isfinite(off) || (engine && strcmp(r->engine, engine))) continue;
+            n++;
+            in += fabs(log1p(off)) <= log1p(within);
+        }
+        printf("%s %s holds %.0f %% of %zu", ttft ? "," : "", ttft ? "TTFT" : "TPOT",
+               n ? 100.0 * (double)in / (double)n : 0, n);
+    }
+    printf("\n");
+}
+
 static inline void print_silicon(const struct kw_silicon *s)
 {
     size_t count[KW_SILICON_WHYS] = { 0 };
@@ -103,6 +124,10 @@ static inline void print_silicon(const struct kw_silicon *s)
     }
     silicon_row(s, NULL, false);
     silicon_row(s, NULL, true);
+    for (int moe = 0; moe < 2; moe++) {
+        silicon_coverage(s, moe, NULL);
+        silicon_coverage(s, moe, "vllm");
+    }
     printf("  of %zu rows %zu are judged; not:", s->n, count[KW_SILICON_JUDGED]);
     for (int k = 1; k < KW_SILICON_WHYS; k++)
         if (count[k]) printf(" %zu %s;", count[k], kw_silicon_why_name[k]);

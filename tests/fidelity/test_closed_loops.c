@@ -48,6 +48,42 @@ static void a_lone_request_takes_its_steps(void)
     kw_steptime_delete(steps);
 }
 
+/* Tokens of prompts are made one prompt after the other, then each goes its way; with the first burst counted. */
+static void a_front_end_is_waited_for(void)
+{
+    struct kw_steptime *steps; /* 2 ms a decode step, 10 ms one with chunks */
+    struct kw_loadtest_result o;
+    struct kw_loadtest l = {
+        .config = config, .at_once = 1, .n = 6, .prompt = 60, .output = 11, .front_s = 0.005, .front_token_s = 1e-4
+    };
+    CHECK(kw_steptime_constant(&steps, INT64_C(2000000000), INT64_C(10000000000), &err) == KW_OK);
+    CHECK(kw_loadtest_run(&o, &l, steps, 1, &err) == KW_OK);
+    CHECK_NEAR(o.ttft_s, 0.005 + 60 * 1e-4 + 0.010, 1e-12);
+    CHECK_NEAR(o.tpot_s, 0.002, 1e-12);
+    l.front_token_s =
+        1e-2; /* the second of two waits for the first's 600 ms, too: both are long served when it comes */
+    l.at_once = l.n = 2;
+    l.count_all = true;
+    CHECK(kw_loadtest_run(&o, &l, steps, 1, &err) == KW_OK);
+    CHECK_NEAR(o.ttft_s, (0.6 + 1.2) / 2 + 0.005 + 0.010, 1e-12);
+    kw_steptime_delete(steps);
+}
+
+/* Lengths from 0.8 of the stated ones up to them, means 0.9 of them. */
+static void lengths_are_uniform_as_the_benchmark_draws_them(void)
+{
+    struct kw_steptime *steps;
+    struct kw_loadtest_result o;
+    struct kw_loadtest l = {
+        .config = config, .at_once = 1, .n = 400, .prompt = 60, .output = 100, .least = 0.8, .count_all = true
+    };
+    CHECK(kw_steptime_constant(&steps, INT64_C(2000000000), INT64_C(10000000000), &err) == KW_OK);
+    CHECK(kw_loadtest_run(&o, &l, steps, 1, &err) == KW_OK);
+    CHECK_NEAR(o.tokens / 400, 90.5, 1.5);
+    CHECK_NEAR(o.ttft_s, 0.010, 1e-12); /* never above 60 tokens, one step */
+    kw_steptime_delete(steps);
+}
+
 /* Two at once, 40 + 11 tokens, 64 a step: the second is computed in two chunks and waits for both, later ones begin
  * alone, in one step; the last has nobody begin beside its last token. What counts is what lies between those ends. */
 static void only_the_middle_of_a_closed_loop_counts(void)
@@ -296,6 +332,8 @@ int main(void)
 {
     RUN(a_lone_request_takes_its_steps);
     RUN(only_the_middle_of_a_closed_loop_counts);
+    RUN(a_front_end_is_waited_for);
+    RUN(lengths_are_uniform_as_the_benchmark_draws_them);
     RUN(in_flight_is_rate_times_time);
     RUN(a_law_adds_up_over_a_plain_replay);
     RUN(a_bad_table_is_named);

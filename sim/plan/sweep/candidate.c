@@ -468,6 +468,10 @@ void kw_choice_deployment(const struct kw_choice *c, struct kw_deployment *d)
     d->retry = c->retry;
     d->ping = c->ping;
     d->network_rtt = c->network_rtt;
+    if (c->profile) {
+        d->front = llround(c->profile->front_s * 1e9);
+        d->front_token = llround(c->profile->front_token_s * 1e9);
+    }
     d->located = c->located;
     memcpy(d->region_rtt, c->region_rtt, sizeof d->region_rtt);
     d->tokens_ppm = c->tokens_ppm;

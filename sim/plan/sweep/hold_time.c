@@ -70,7 +70,7 @@ static enum kw_status by_objective(kw_ns *most, const struct kw_deployment *d, c
                        d->name, name);
     kw_prewarm_batch(d, kw_tokens_as(l->prompt[k], d->tokens_ppm), kw_tokens_as(l->output[k], d->tokens_ppm), 0,
                      &service_s);
-    double left = (double)limit - (double)start - 1e9 * service_s - (double)d->network_rtt;
+    double left = (double)limit - (double)start - 1e9 * service_s - (double)(d->network_rtt + d->front);
     *most = left >= 1 ? (kw_ns)left : 0;
     if (*most) return KW_OK;
     return kw_fail(

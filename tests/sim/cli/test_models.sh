@@ -31,7 +31,7 @@ exits "run on what it does not fit" 2 keepwarm run s.json -q --set model=openai/
 says "run on what it does not fit" err "there is no profile of openai/gpt-oss-120b in mxfp4 on 1 x L4"
 exits "plan of a config.json" 0 keepwarm plan --trace t.csv --model mine/config.json --slo ttft_p95=2s --platform modal -q
 says "plan of a config.json" out "step times estimated, vllm, by the shape alone"
-says "plan of a config.json says what its error is" out "an error nobody stated"
+says "plan of a config.json says what its error is" out "the profile's worst error"
 exits "plan of an id" 0 keepwarm plan --trace t.csv --model Qwen/Qwen3-30B-A3B --slo ttft_p95=2s --platform lambda -q
 says "plan of an id" out "qwen3-30b-a3b in"
 exits "platforms show" 0 keepwarm platforms show modal --model mine/config.json

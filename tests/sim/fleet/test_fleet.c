@@ -39,6 +39,24 @@ static void an_api_answers_by_its_laws(void)
     case_end(&c);
 }
 
+/* A server's front end: 5 ms a request and 10 us a token of its prompt, once in TTFT and in E2E, none of it in TPOT. */
+static void a_servers_front_end_is_part_of_ttft(void)
+{
+    struct fleet_case c;
+    case_begin(&c, KW_SCALER_FIXED, 1, 1);
+    case_request(&c, 0, 1000, 3);
+    case_request(&c, 100 * S, 2000, 3);
+    CHECK(case_run(&c) == KW_OK);
+    kw_ns ttft[2] = { c.o.records[0].ttft, c.o.records[1].ttft }, e2e = c.o.records[1].e2e;
+    double tpot = kw_hist_mean(&c.o.tpot);
+    c.d[0].front = 5 * MS;
+    c.d[0].front_token = 10000;
+    CHECK(case_run(&c) == KW_OK);
+    CHECK(c.o.records[0].ttft == ttft[0] + 15 * MS && c.o.records[1].ttft == ttft[1] + 25 * MS);
+    CHECK(c.o.records[1].e2e == e2e + 25 * MS && kw_hist_mean(&c.o.tpot) == tpot);
+    case_end(&c);
+}
+
 static void an_api_refuses_above_its_limit_and_the_client_tries_again(void)
 {
     struct fleet_case c;
@@ -571,6 +589,7 @@ int main(void)
 {
     RUN(threads_share_nothing_that_changes);
     RUN(an_api_answers_by_its_laws);
+    RUN(a_servers_front_end_is_part_of_ttft);
     RUN(an_api_refuses_above_its_limit_and_the_client_tries_again);
     RUN(fallback_serves_elsewhere_while_cold_and_warms_the_pool);
     RUN(overflow_goes_where_less_waits);
