@@ -94,12 +94,12 @@ static void say(FILE *f, const struct kw_request_law *l, size_t n)
     row(f, "a token of context", &l->term[KW_REQUEST_CONTEXT], 1e9, "ns", floor[KW_REQUEST_CONTEXT]);
     row(f, "a prompt's token", &l->term[KW_REQUEST_PREFILL], 1e6, "us", floor[KW_REQUEST_PREFILL]);
     row(f, "a query-key pair", &l->term[KW_REQUEST_PAIR], 1e9, "ns", floor[KW_REQUEST_PAIR]);
-    fputs("the front, in no profile\n", f);
+    fputs("the front takes\n", f);
     if (l->firsts) {
         row(f, "a request", &l->front, 1e3, "ms", 0);
         row(f, "a token of its prompt", &l->front_token, 1e6, "us", 0);
     } else {
-        fputs("  too few requests waited alone\n", f);
+        fputs("  too few requests waited alone: as known\n", f);
     }
     fputs("judged by a law of one half\n", f);
     say_judged(f, "TPOT", &l->tpot);
@@ -126,7 +126,8 @@ enum kw_status kw_own_requests(struct kw_profile *p, struct kw_request_law *l, c
     p->prefill_error_median = l->firsts ? fmin(l->ttft.median, 100) : p->steps_error_median;
     p->prefill_error_worst = l->firsts ? fmin(l->ttft.worst, 100) : p->steps_error_worst;
     snprintf(p->engine, sizeof p->engine, "own server, as its answers came");
-    p->link.name[0] = 0; /* in the steps themselves */
+    if (l->firsts) p->front_s = l->front.v, p->front_token_s = l->front_token.v; /* else as the base has it */
+    p->link.name[0] = 0;                                                         /* in the steps themselves */
     p->device[0] = 0;
     p->drift = 0;
     p->unsteady = false;

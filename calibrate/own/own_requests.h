@@ -5,7 +5,7 @@
  *   decode    = c S,   prefill = e P
  *
  * Host and kernels are one here: what a step took, the server's own work included. The front (HTTP, tokens of the prompt, the
- * way of the first answer) has no place in a profile and is told. */
+ * way of the first answer) is the profile's, too, where enough requests tell of it. */
 #ifndef KW_CALIBRATE_OWN_OWN_REQUESTS_H
 #define KW_CALIBRATE_OWN_OWN_REQUESTS_H
 #include "calibrate/own/own_base.h"
