@@ -112,7 +112,7 @@ static void a_law_flips_where_it_is_told(void)
         { { "modal", "runpod-secure" }, { "L4", "L40S" }, 2, -1, 1 },
         { { "modal", "runpod" }, { "L4" }, 30, -1, 1 },
         { { "modal", "bedrock" }, { "L4" }, 1.5, -1, 1 },
-        { { "modal", "runpod-secure" }, { "L40S" }, 0.25, -1, 400 },
+        { { "runpod", "runpod-secure" }, { "L40S" }, 0.25, -1, 1 },
         { { "runpod", "huggingface" }, { "L4" }, 60, 0.2, 1 },
         { { "bedrock", "runpod-community" }, { "RTX4090" }, 2, -1, 3 },
         { { "runpod-secure", "runpod-community" }, { "RTX4090", "A40", "L40S" }, 0.5, -1, 1 }
