@@ -171,7 +171,7 @@ for k, a, b, base, edits, of in (
         ("scaler", "capacity", "request_count", "modal", ((S + "target", 1),), {}), ("at_zero", "queue", "reject_and_start", "modal", ((S + "reject_code", 503),), {}),
         ("balance", "round_robin", "pack", "lambda", (), {"replicas": 3}), ("buffer_replicas", 0, 2, "modal", (), {}),
         ("target_delay_s", "1", "60", "runpod", (), {}), ("target_delay_from", "last_start", "arrival", "runpod", (), {}),
-        ("scale_up_window_s", "10", "120", "baseten", ((S + "target", 0.1),), {}), ("eval_period_s", "1", "60", "baseten", ((S + "target", 0.1),), {}),
+        ("scale_up_window_s", "10", "120", "baseten", ((S + "target", 0.1),), {}), ("eval_period_s", "1", "60", "baseten", ((S + "target", 0.1),), COLD),
         ("idle_timeout_s", "30", "300", "modal", (), {}), ("idle_release", "timeout", "early", "modal", (), {"keep_warm": 0}), ("zero_timeout_s", "60", "300", "modal", (), {}),
         ("scale_down_delay_s", "60", "1200", "baseten", ((S + "target", 0.1),), {}), ("min_up_s", "0", "900", "modal", (), {}),
         ("target", 0.1, 4, "baseten", (), {}), ("utilisation", 0.1, 1, "baseten", ((S + "target", 0.5),), {}),
