@@ -554,8 +554,8 @@ static enum kw_status read_scaling(struct kw_jnode o, const struct kw_self_manag
     return st;
 }
 
-/* By the GPU's common name or by the platform's own name of the offer; the first of several with one name wins, and
- * the sku says which. */
+/* By the GPU's common name or by the platform's own name of the offer; of several with one name the first that holds
+ * a replica, and the sku says which. */
 static enum kw_status find_gpu(struct kw_jnode o, const struct kw_platform *p, const struct kw_gpu_offer **out,
                                struct kw_error *err)
 {
@@ -576,6 +576,20 @@ static enum kw_status find_gpu(struct kw_jnode o, const struct kw_platform *p, c
     return kw_json_fail(get(o, "gpu"), KW_ERANGE, err,
                         "%s offers no GPU '%.40s'%s; `keepwarm platforms show %s` lists them", p->title, gpu,
                         kw_nearest_hint(hint, gpu, names), p->name);
+}
+
+/* The first one may be too small or too large a machine for a replica: then the next of that GPU, unless the user named
+ * the sku. The same where none holds it. */
+static const struct kw_gpu_offer *that_holds(const struct kw_platform *p, const struct kw_gpu_offer *first,
+                                             struct kw_jnode gpu, uint32_t replica_gpus)
+{
+    const char *said = NULL;
+    if (kw_json_str(gpu, &said, NULL) != KW_OK || !strcmp(first->sku, said)) return first;
+    for (const struct kw_gpu_offer *x = first; x < p->gpus + p->n_gpus; x++) {
+        uint32_t step = strcmp(x->gpu, first->gpu) ? 0 : kw_gpu_offer_step(x, replica_gpus);
+        if (step == 1 || (step && p->kind == KW_KIND_DEDICATED)) return x;
+    }
+    return first;
 }
 
 /* The name known here for a Hugging Face id. */
@@ -823,6 +837,7 @@ static enum kw_status read_deployment(struct kw_jnode o, const char *dflt_model,
         READ(find_profile(o, offer, runs, cat, &profile, &ranks, err));
         READ(set_link(get(o, "link"), cat, &profile, err));
         if (st != KW_OK) return st;
+        offer = that_holds(p, offer, get(o, "gpu"), profile->tp * ranks);
         if ((st = kw_choice_ranks(c, p, offer, profile, ranks, NULL, &inner)) != KW_OK)
             return kw_json_fail(o, st, err, "%s", inner.msg);
         st = kw_places_deployment(c, o, t, distances, err);

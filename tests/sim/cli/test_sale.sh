@@ -118,5 +118,13 @@ for q in [l.split()[0] for l in kw("platforms", "list")[1].split("\n\n")[0].spli
         check(name + " says what would mend it", len(mend) == 1 and ("does not offer" in err or mend[0] in err), (rc, mend, err))
     elif name not in ("groq", "together-api", "fireworks-api", "openai", "anthropic", "gemini"): # whose 8B has ended, or which never had one
         check(name + " is planned", rc in (0, 3) and "Recommendation" in out, (rc, err))
+# --- a machine of one GPU cannot hold a replica of two, one of eight holds four: it is taken, but not for the one that was named
+def lambda_gpus(gpu):
+    return kw("run", scenario("tp.json", model="llama-3.1-8b", deployments=[{"platform": "lambda", "gpu": gpu, "tp": 2, "replicas": 4}]), "-q")
+
+rc, out, err = lambda_gpus("H100")
+check("the machine that holds a replica of two", rc in (0, 3) and "1 x 8x H100 SXM (8 GPUs), 4 replicas of tp 2" in out, (rc, out[:900], err))
+rc, out, err = lambda_gpus("1x H100 SXM")
+check("the machine that was named", rc == 2 and "no replica of 2 H100: it sells 1 to 1" in err, (rc, err))
 report()
 PY
