@@ -830,6 +830,8 @@ static enum kw_status run_batch(struct kw_sweep *s, const struct batch *b, size_
     return f.st;
 }
 
+/* What costs more than it might when its turn came is left out, whether its run was stopped or came to its end: which of
+ * the two depends on how far apart the run's events are. */
 static enum kw_status finish_batch(struct kw_sweep *s, const struct batch *b, struct kw_error *err)
 {
     enum kw_status st = KW_OK;
@@ -837,7 +839,7 @@ static enum kw_status finish_batch(struct kw_sweep *s, const struct batch *b, st
         size_t i = b->which[k];
         struct kw_point *p = &b->points[i];
         if (!b->over[k]) st = finish_point(s, p, i, b->upto, err);
-        if (st != KW_OK || !(b->over[k] || (b->most && p->m[KW_METRIC_COST].value > b->most[i]))) continue;
+        if (st != KW_OK || !(b->over[k] || (b->most && p->m[KW_METRIC_COST].value > b->limit[k]))) continue;
         kw_point_free(p); /* a megabyte, which many thousand candidates would not find */
     }
     return st;

@@ -346,7 +346,7 @@ full["deployments"][0].update(
     network_rtt_s="0.01", term="on_demand", retry={"max_attempts": 3, "base_s": "1", "cap_s": "9"}, operations_usd_month="5",
     scheduler={"policy": "vllm", "max_num_batched_tokens": 4096, "max_num_seqs": 64, "max_model_len": 8192, "block_size": 16,
                "num_blocks": 5000, "prefix_caching": True, "reserve_full_prompt": False},
-    cold_start={k: law for k in dep["cold_start"]["properties"] if k not in ("cache_hit", "snapshot_probability", "load_rate",
+    cold_start={k: law for k in dep["cold_start"]["properties"] if k not in ("cache_hit", "snapshot_probability", "storage", "load_rate",
                 "cached_load_rate")} | {"cache_hit": 0.5, "snapshot_probability": "0", "load_rate": {"constant": "1000000000"},
                 "cached_load_rate": {"lognormal": {"p50": "2000000000", "p95": "2000000000"}, "source": "me", "grade": "user",
                                      "date": "2026"}})

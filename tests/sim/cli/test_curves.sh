@@ -83,7 +83,7 @@ check("a stray --curves", "has no meaning for these candidates" in keepwarm("pla
 check("too few days", "no intervals" in keepwarm(*plan, "-r", "1"))
 
 # Below which use of what is rented serverless is cheaper: with an interval, and beside it what prices alone would say.
-few = ["plan", "-q", "--trace", "week.csv", "--model", "llama-3.1-8b", "--slo", "ttft_p95=90s", "-p", "modal", "-p", "runpod-community",
+few = ["plan", "-q", "--trace", "week.csv", "--model", "llama-3.1-8b", "--slo", "ttft_p95=300s", "-p", "modal", "-p", "runpod-community",
        "--set", 'candidates.gpus=["L4","RTX4090"]', "--set", "candidates.hybrids=false", "-r", "4", "--break-even"]
 b = json.loads(keepwarm(*few, "-o", "used.h5", "--json"))["break_even"]["serverless_cheaper_below"]
 used = [b["capacity_used" + e] for e in ("_lo", "", "_hi")]

@@ -48,7 +48,7 @@ kinds = [k for c in code for o in c["outputs"] for k in o.get("data", {"text": 0
 assert os.path.getsize(name) < 100000, os.path.getsize(name)
 assert [c["execution_count"] for c in code] == list(range(1, len(code) + 1)), [c["execution_count"] for c in code]
 assert all(c["outputs"] for c in code) and not any(o["output_type"] == "error" for c in code for o in c["outputs"])
-assert kinds.count("image/png") == 4, kinds
+assert kinds.count("image/png") == (5 if "/02_" in name else 4), kinds # the demo's winner stays on: no keep-warm curve
 PY
     then passed=$((passed + 1)); else
         failed=$((failed + 1))
@@ -59,7 +59,11 @@ export KEEPWARM_RESULT=$tmp/plan.h5 KEEPWARM_TRACE=$tmp/trace.h5
 KEEPWARM_FIDELITY=$tmp/fidelity.h5 KEEPWARM_VALIDATED=$tmp/validate.h5 run notebooks/04_fidelity.ipynb 6 "with both files"
 KEEPWARM_FIDELITY=$tmp/absent.h5 KEEPWARM_VALIDATED=$tmp/validate.h5 run notebooks/04_fidelity.ipynb 3 "without the servers"
 for notebook in notebooks/*.ipynb; do
-    [ "$notebook" = notebooks/04_fidelity.ipynb ] || run "$notebook" 4 "on a plan"
+    case $notebook in
+        */04_fidelity.ipynb) ;;
+        */02_keep_warm.ipynb) run "$notebook" 6 "on a plan" ;; # what would flip the answer, and the recommended one's curve
+        *) run "$notebook" 4 "on a plan" ;;
+    esac
 done
 echo "$passed passed, $failed failed"
 [ $failed = 0 ]
