@@ -351,7 +351,7 @@ static enum kw_status replay(struct hunting *h, struct looks *l, struct kw_error
     quiet.progress = NULL; /* a sweep of its own would count from zero again */
     enum kw_status st = kw_sweep_open(&sweep, l->candidate, l->n, &s, &quiet, err);
     if (st != KW_OK) return st;
-    st = kw_sweep_within(sweep, l->point, l->all, l->n, l->most, NULL, err);
+    st = kw_sweep_within(sweep, l->point, l->all, l->n, l->most, err);
     uint64_t done = kw_sweep_done(sweep).requests;
     h->left = done < h->left ? h->left - done : 0;
     kw_sweep_close(sweep);

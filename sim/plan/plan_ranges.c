@@ -190,7 +190,7 @@ static enum kw_status simulate(struct otherwise *o, const struct kw_study *study
         st = kw_point_init(&o->point[o->n_points], err);
     }
     if (st != KW_OK || (st = kw_sweep_open(&sweep, o->candidate, o->n, &s, &quiet, err)) != KW_OK) return st;
-    st = kw_sweep_within(sweep, o->point, all, o->n, o->most, NULL, err);
+    st = kw_sweep_within(sweep, o->point, all, o->n, o->most, err);
     kw_sweep_close(sweep);
     return st;
 }

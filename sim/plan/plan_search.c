@@ -20,13 +20,12 @@ struct race {
     double *most;    /* [n] what a candidate may cost before it is of no interest; made anew for each batch */
     double *lowest;  /* [n] scratch by family, like the next */
     double *first;
-    size_t *rivals; /* [n] of which only the cheapest that does is of interest: kw_sweep_within; made anew as most is */
-    size_t *next;   /* [n] the next candidate of i's family, n: none. The first is p->family[i] */
-    bool *open;     /* [n] */
-    bool *wanted;   /* [n] scratch: for the first look */
-    size_t *batch;  /* [2n + KW_PLAN_CONTENDERS] scratch */
-    uint32_t all;   /* replications */
-    double near;    /* > 0: only the cheapest is wanted, and what costs up to so many times as much */
+    size_t *next;  /* [n] the next candidate of i's family, n: none. The first is p->family[i] */
+    bool *open;    /* [n] */
+    bool *wanted;  /* [n] scratch: for the first look */
+    size_t *batch; /* [2n + KW_PLAN_CONTENDERS] scratch */
+    uint32_t all;  /* replications */
+    double near;   /* > 0: only the cheapest is wanted, and what costs up to so many times as much */
 };
 
 static bool known(const struct kw_plan *p, size_t i)
@@ -101,7 +100,6 @@ static size_t prune(struct race *r)
     for (size_t i = 0; i < p->n; i++) {
         double least = least_cost(r, i);
         r->most[i] = fmin(limit, r->lowest[p->family[i]]);
-        r->rivals[i] = p->family[i];
         if (known(p, i) || p->points[i].pruned || least > r->most[i]) r->open[i] = false;
         left += r->open[i];
     }
@@ -140,7 +138,7 @@ static enum kw_status advance(struct race *r, size_t n, uint32_t upto, struct kw
 /* One replication; what costs more than r->most is stopped on the way and never looked at again. */
 static enum kw_status advance_within(struct race *r, size_t n, struct kw_error *err)
 {
-    enum kw_status st = kw_sweep_within(r->sweep, r->p->points, r->batch, n, r->most, r->rivals, err);
+    enum kw_status st = kw_sweep_within(r->sweep, r->p->points, r->batch, n, r->most, err);
     for (size_t k = 0; k < n && st == KW_OK; k++)
         if (!known(r->p, r->batch[k])) r->p->points[r->batch[k]].pruned = true;
     return st;
@@ -296,12 +294,11 @@ static enum kw_status open_race(struct race *r, struct kw_plan *p, const struct 
     bool ok = true;
     for (size_t k = 0; k < sizeof of_doubles / sizeof *of_doubles; k++)
         ok = (*of_doubles[k] = calloc(p->n, sizeof(double))) && ok;
-    r->rivals = malloc(p->n * sizeof *r->rivals);
     r->next = malloc(p->n * sizeof *r->next);
     r->open = malloc(p->n * sizeof *r->open);
     r->wanted = malloc(p->n * sizeof *r->wanted);
     r->batch = malloc((2 * p->n + KW_PLAN_CONTENDERS) * sizeof *r->batch);
-    ok = ok && r->rivals && r->next && r->open && r->wanted && r->batch;
+    ok = ok && r->next && r->open && r->wanted && r->batch;
     enum kw_status st = ok ? KW_OK : kw_fail(err, KW_ENOMEM, "out of memory for a plan");
     if (st == KW_OK) st = kw_sweep_open(&r->sweep, p->candidates, p->n, study, run, err);
     if (st == KW_OK) r->all = kw_sweep_replications(r->sweep);
@@ -321,7 +318,6 @@ static void close_race(struct race *r)
     free(r->most);
     free(r->lowest);
     free(r->first);
-    free(r->rivals);
     free(r->next);
     free(r->open);
     free(r->wanted);
@@ -446,17 +442,6 @@ static double of_interest(const struct race *r, const struct shop *s, size_t i)
     return least;
 }
 
-/* The first of i's offer with as many kept: what costs more than another of these that does shows nowhere. */
-static size_t first_as_warm(const struct race *r, size_t i)
-{
-    const struct kw_plan *p = r->p;
-    size_t j = p->family[i];
-    while (!kw_plan_serverless(p, j) ||
-           p->candidates[j].choice[0].scaling.keep_warm != p->candidates[i].choice[0].scaling.keep_warm)
-        j = r->next[j];
-    return j;
-}
-
 /* One offer of each serverless platform, the cheapest of those still wanted, within what its platform's best costs; and
  * `others`, wanted candidates that are none of these, as they are. False when nobody is wanted any more. */
 static bool next_offers(struct race *r, struct shop *shops, bool others, size_t *n)
@@ -479,7 +464,6 @@ static bool next_offers(struct race *r, struct shop *shops, bool others, size_t 
         const struct shop *s = c ? shop_of(shops, &n_shops, c->platform) : NULL;
         if (!r->wanted[i] || (s ? p->family[i] != p->family[s->turn] : !others)) continue;
         r->most[i] = s ? fmax(fmin(told, r->lowest[p->family[i]]), of_interest(r, s, i)) : INFINITY;
-        r->rivals[i] = s ? first_as_warm(r, i) : i;
         r->wanted[i] = false;
         any = true;
         if (least_cost(r, i) <= r->most[i]) r->batch[(*n)++] = i;

@@ -393,20 +393,17 @@ static struct outside outside_of(const struct kw_candidate *c, const struct kw_t
     return x;
 }
 
-struct job { /* kin */
+struct job {
     uint32_t replication;
-    size_t from, to, until; /* until: of which[], those of the same turn, from this job on */
-    bool goes_on;           /* the turn of the job before: the same thread takes it, after that one */
+    size_t from, to;
 };
 
 struct batch { /* what one call asks for */
     struct kw_point *points;
     size_t *which; /* [n] kin side by side, and among them those of equal deployments */
     size_t n;
-    const double *most;   /* by candidate, NULL: no limits */
-    const size_t *rivals; /* by candidate, with limits: kw_sweep_within */
-    double *limit; /* [n] of which[k]: most, or what a rival costs; each written by the thread whose turn it is */
-    bool *over;    /* [n] its run ended at the limit */
+    const double *most; /* by candidate, NULL: no limits */
+    bool *over;         /* [n] its run ended at the limit */
     struct job *jobs;
     size_t n_first, n_jobs; /* of replication 0, which come first; of all */
     uint32_t upto;
@@ -422,7 +419,7 @@ static enum kw_status ceiling_of(const struct kw_sweep *s, const struct worker *
         struct kw_ceiling c;
         if (w->answered[m]) continue;
         enum kw_status st =
-            kw_ceiling(&c, &s->candidates[i], s->study.trace->span, kw_study_month(&s->study), b->limit[m], err);
+            kw_ceiling(&c, &s->candidates[i], s->study.trace->span, kw_study_month(&s->study), b->most[i], err);
         if (st != KW_OK) return label(&s->candidates[i], st, err);
         if (m > k && memcmp(c.counts, out->counts, sizeof c.counts)) c.most = 0; /* meters that count other phases */
         if (m == k || !c.most || c.most > out->most) *out = c;
@@ -506,31 +503,6 @@ static enum kw_status take(struct kw_sweep *s, const struct worker *w, const str
     return label(c, st, err);
 }
 
-static enum kw_status finish_point(struct kw_sweep *s, struct kw_point *p, size_t i, uint32_t upto,
-                                   struct kw_error *err)
-{
-    const struct kw_candidate *c = &s->candidates[i];
-    struct kw_tariff tariff[KW_FLEET_MAX_DEPLOYMENTS];
-    for (uint32_t d = 0; d < c->n; d++) tariff[d] = kw_choice_tariff(&c->choice[d]);
-    p->replications = upto;
-    return label(c, kw_point_finish(p, tariff, &s->study.slo, err), err);
-}
-
-/* A candidate that costs more than a rival which meets the objectives is of no interest: what it would have been has not to be
- * known. */
-static enum kw_status limit_rivals(struct kw_sweep *s, const struct batch *b, const struct job *j,
-                                   const struct worker *w, size_t k, struct kw_error *err)
-{
-    size_t i = b->which[k];
-    struct kw_point *p = &b->points[i];
-    enum kw_status st = finish_point(s, p, i, 1, err);
-    if (st != KW_OK || !p->feasible) return st;
-    for (size_t m = j->from; m < j->until; m++)
-        if (!(m < j->to && w->answered[m]) && b->rivals[b->which[m]] == b->rivals[i])
-            b->limit[m] = fmin(b->limit[m], p->m[KW_METRIC_COST].value);
-    return KW_OK;
-}
-
 /* For all whom the run answers. What is shared is summed under a lock, and only in ways whose order does not show. */
 static enum kw_status hand_out(struct kw_sweep *s, struct worker *w, const struct batch *b, const struct job *j,
                                size_t lead, size_t *culprit, struct kw_error *err)
@@ -566,10 +538,7 @@ static enum kw_status hand_out(struct kw_sweep *s, struct worker *w, const struc
         s->count.requests += o->arrived;
         if (s->opt.progress) s->opt.progress(s->opt.progress_ctx, s->count.simulations, s->expected);
     }
-    enum kw_status st = KW_OK;
-    for (size_t k = lead; k < j->to && st == KW_OK; k++)
-        if (b->rivals && w->now[k] && !o->stopped) st = limit_rivals(s, b, j, w, k, err);
-    return st;
+    return KW_OK;
 }
 
 /* Deployments whose engines' steps lay outside of their tables get the other end of them, which s keeps. */
@@ -692,13 +661,12 @@ static enum kw_status do_job(struct kw_sweep *s, struct worker *w, const struct 
 }
 
 struct kin {
-    size_t turn, kin, shared_run, index; /* turn: the lowest rival among the kin */
+    size_t kin, shared_run, index;
 };
 
 static int by_kin(const void *x, const void *y)
 {
     const struct kin *a = x, *b = y;
-    if (a->turn != b->turn) return a->turn < b->turn ? -1 : 1;
     if (a->kin != b->kin) return a->kin < b->kin ? -1 : 1;
     if (a->shared_run != b->shared_run) return a->shared_run < b->shared_run ? -1 : 1;
     return a->index < b->index ? -1 : a->index > b->index;
@@ -707,7 +675,6 @@ static int by_kin(const void *x, const void *y)
 static void close_batch(struct kw_sweep *s, struct batch *b)
 {
     free(b->which);
-    free(b->limit);
     free(b->over);
     free(b->jobs);
     for (uint32_t w = 0; w < s->n_workers; w++) {
@@ -720,10 +687,9 @@ static void close_batch(struct kw_sweep *s, struct batch *b)
 static bool batch_memory(struct kw_sweep *s, struct batch *b)
 {
     b->which = malloc(b->n * sizeof *b->which);
-    b->limit = malloc(b->n * sizeof *b->limit);
     b->over = calloc(b->n, sizeof *b->over);
     b->jobs = malloc(b->n * b->upto * sizeof *b->jobs);
-    bool ok = b->which && b->limit && b->over && b->jobs;
+    bool ok = b->which && b->over && b->jobs;
     for (uint32_t w = 0; w < s->n_workers && ok; w++) {
         s->workers[w].answered = malloc(b->n * sizeof(bool));
         s->workers[w].now = malloc(b->n * sizeof(bool));
@@ -732,21 +698,7 @@ static bool batch_memory(struct kw_sweep *s, struct batch *b)
     return ok;
 }
 
-/* Rivals take turns where they can: kin, which one run may answer, stay together whoever their rivals are. t: by candidate. */
-static void find_turns(const struct kw_sweep *s, const struct batch *b, struct kin *t)
-{
-    for (size_t k = 0; k < b->n; k++) t[k].turn = t[k].kin;
-    if (!b->rivals) return;
-    qsort(t, b->n, sizeof *t, by_kin);
-    for (size_t from = 0, to; from < b->n; from = to) {
-        size_t lowest = s->n;
-        for (to = from; to < b->n && t[to].kin == t[from].kin; to++)
-            if (b->rivals[t[to].index] < lowest) lowest = b->rivals[t[to].index];
-        for (size_t k = from; k < to; k++) t[k].turn = lowest;
-    }
-}
-
-/* Jobs in order of (turn, lowest candidate, replication), those of replication 0 before all others. A turn is the unit that
+/* Jobs in order of (lowest candidate, replication), those of replication 0 before all others. A job is the unit that
  * threads take: fine enough that they end together. */
 static enum kw_status open_batch(struct kw_sweep *s, struct batch *b, const size_t *which, struct kw_error *err)
 {
@@ -755,22 +707,16 @@ static enum kw_status open_batch(struct kw_sweep *s, struct batch *b, const size
         free(t);
         return kw_fail(err, KW_ENOMEM, "out of memory for a sweep");
     }
-    for (size_t k = 0; k < b->n; k++) t[k] = (struct kin){ 0, s->kin[which[k]], s->shared_run[which[k]], which[k] };
-    find_turns(s, b, t);
+    for (size_t k = 0; k < b->n; k++) t[k] = (struct kin){ s->kin[which[k]], s->shared_run[which[k]], which[k] };
     qsort(t, b->n, sizeof *t, by_kin);
-    for (size_t k = 0; k < b->n; k++) {
-        b->which[k] = t[k].index;
-        b->limit[k] = b->most ? b->most[t[k].index] : INFINITY;
-    }
+    for (size_t k = 0; k < b->n; k++) b->which[k] = t[k].index;
     for (int first = 1; first >= 0; first--) {
-        for (size_t from = 0, to, until = 0; from < b->n; from = to) {
-            bool goes_on = from && t[from].turn == t[from - 1].turn && b->rivals;
+        for (size_t from = 0, to; from < b->n; from = to) {
             uint32_t least = b->upto;
             for (to = from; to < b->n && t[to].kin == t[from].kin; to++)
                 if (b->points[t[to].index].replications < least) least = b->points[t[to].index].replications;
-            while (until < to || (until < b->n && b->rivals && t[until].turn == t[from].turn)) until++;
             for (uint32_t r = least; r < b->upto; r++)
-                if ((r == 0) == first) b->jobs[b->n_jobs++] = (struct job){ r, from, to, until, goes_on };
+                if ((r == 0) == first) b->jobs[b->n_jobs++] = (struct job){ r, from, to };
         }
         if (first) b->n_first = b->n_jobs;
     }
@@ -784,54 +730,49 @@ static size_t failure_at(const struct batch *b, size_t candidate, uint32_t repli
     return candidate * b->upto + replication;
 }
 
-struct failure { /* the lowest so far decides the error */
-    size_t at;
-    enum kw_status st;
-    struct kw_error *err; /* NULL is allowed */
-};
-
-/* Left out only if a failure below all of its own has come already, so the lowest is the same whatever the threads do. */
-static void try_job(struct kw_sweep *s, struct worker *w, const struct batch *b, const struct job *job,
-                    struct failure *f)
-{
-    size_t lowest, culprit = b->which[job->from];
-    for (size_t k = job->from; k < job->to; k++)
-        if (b->which[k] < culprit) culprit = b->which[k];
-#pragma omp atomic read
-    lowest = f->at;
-    if (failure_at(b, culprit, job->replication) > lowest) return;
-    struct kw_error mine = { "" };
-    enum kw_status got = do_job(s, w, b, job, &culprit, &mine);
-    if (got == KW_OK) return;
-#pragma omp critical(kw_sweep_fail)
-    if (failure_at(b, culprit, job->replication) < f->at) {
-#pragma omp atomic write
-        f->at = failure_at(b, culprit, job->replication);
-        f->st = got;
-        if (f->err) *f->err = mine;
-    }
-}
-
-/* Jobs from..to, by turns. */
+/* Jobs from..to. The lowest failure decides the error. A job is left out only if one below all of its own has come already, so the
+ * lowest is the same whatever the threads do. */
 static enum kw_status run_batch(struct kw_sweep *s, const struct batch *b, size_t from, size_t to, struct kw_error *err)
 {
-    struct failure f = { SIZE_MAX, KW_OK, err };
+    enum kw_status st = KW_OK;
+    size_t failed = SIZE_MAX;
 #pragma omp parallel num_threads((int)s->n_workers)
     {
         struct worker *w = &s->workers[omp_get_thread_num()];
 #pragma omp for schedule(dynamic, 1)
         for (size_t j = from; j < to; j++) {
-            if (j > from && b->jobs[j].goes_on) continue;
-            size_t k = j;
-            do try_job(s, w, b, &b->jobs[k], &f);
-            while (++k < to && b->jobs[k].goes_on);
+            const struct job *job = &b->jobs[j];
+            size_t lowest, culprit = b->which[job->from];
+            for (size_t k = job->from; k < job->to; k++)
+                if (b->which[k] < culprit) culprit = b->which[k];
+#pragma omp atomic read
+            lowest = failed;
+            if (failure_at(b, culprit, job->replication) > lowest) continue;
+            struct kw_error mine = { "" };
+            enum kw_status got = do_job(s, w, b, job, &culprit, &mine);
+            if (got == KW_OK) continue;
+#pragma omp critical(kw_sweep_fail)
+            if (failure_at(b, culprit, job->replication) < failed) {
+#pragma omp atomic write
+                failed = failure_at(b, culprit, job->replication);
+                st = got;
+                if (err) *err = mine;
+            }
         }
     }
-    return f.st;
+    return st;
 }
 
-/* What costs more than it might when its turn came is left out, whether its run was stopped or came to its end: which of
- * the two depends on how far apart the run's events are. */
+static enum kw_status finish_point(struct kw_sweep *s, struct kw_point *p, size_t i, uint32_t upto,
+                                   struct kw_error *err)
+{
+    const struct kw_candidate *c = &s->candidates[i];
+    struct kw_tariff tariff[KW_FLEET_MAX_DEPLOYMENTS];
+    for (uint32_t d = 0; d < c->n; d++) tariff[d] = kw_choice_tariff(&c->choice[d]);
+    p->replications = upto;
+    return label(c, kw_point_finish(p, tariff, &s->study.slo, err), err);
+}
+
 static enum kw_status finish_batch(struct kw_sweep *s, const struct batch *b, struct kw_error *err)
 {
     enum kw_status st = KW_OK;
@@ -839,7 +780,7 @@ static enum kw_status finish_batch(struct kw_sweep *s, const struct batch *b, st
         size_t i = b->which[k];
         struct kw_point *p = &b->points[i];
         if (!b->over[k]) st = finish_point(s, p, i, b->upto, err);
-        if (st != KW_OK || !(b->over[k] || (b->most && p->m[KW_METRIC_COST].value > b->limit[k]))) continue;
+        if (st != KW_OK || !(b->over[k] || (b->most && p->m[KW_METRIC_COST].value > b->most[i]))) continue;
         kw_point_free(p); /* a megabyte, which many thousand candidates would not find */
     }
     return st;
@@ -877,9 +818,9 @@ enum kw_status kw_sweep_advance(struct kw_sweep *s, struct kw_point *points, con
 }
 
 enum kw_status kw_sweep_within(struct kw_sweep *s, struct kw_point *points, const size_t *which, size_t n_which,
-                               const double *most, const size_t *rivals, struct kw_error *err)
+                               const double *most, struct kw_error *err)
 {
-    struct batch b = { .points = points, .n = n_which, .upto = 1, .most = most, .rivals = rivals };
+    struct batch b = { .points = points, .n = n_which, .upto = 1, .most = most };
     return advance(s, &b, which, err);
 }
 

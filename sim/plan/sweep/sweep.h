@@ -29,10 +29,9 @@ void kw_sweep_close(struct kw_sweep *s); /* NULL is allowed */
 enum kw_status kw_sweep_advance(struct kw_sweep *s, struct kw_point *points, const size_t *which, size_t n_which,
                                 uint32_t upto, struct kw_error *err);
 /* The same of the trace itself (upto 1) with a limit: most[i], USD a month, INFINITY for none, of candidate i. A point
- * that costs more is left zero, without a replication; its run ends where that is certain. So is one that costs more than a
- * rival of it which meets the objectives and was looked at before it: j is a rival of i where rivals[j] == rivals[i], a candidate's number. */
+ * that costs more is left zero, without a replication; its run ends where that is certain. */
 enum kw_status kw_sweep_within(struct kw_sweep *s, struct kw_point *points, const size_t *which, size_t n_which,
-                               const double *most, const size_t *rivals, struct kw_error *err);
+                               const double *most, struct kw_error *err);
 
 struct kw_sweep_count {
     uint64_t simulations; /* runs of the event loop */
