@@ -74,6 +74,12 @@ uint32_t kw_gpu_offer_step(const struct kw_gpu_offer *o, uint32_t tp)
     return o->gpus_min % tp == 0 ? o->gpus_min / tp : 0;
 }
 
+uint32_t kw_platform_step(const struct kw_platform *p, const struct kw_gpu_offer *o, uint32_t tp)
+{
+    uint32_t step = kw_gpu_offer_step(o, tp);
+    return step > 1 && p->kind != KW_KIND_DEDICATED ? 0 : step;
+}
+
 /* Is a the better of two offers for the same GPU? What is sold before what is not, known prices before unknown, then
  * the lower. */
 static bool better(const struct kw_gpu_offer *a, const struct kw_gpu_offer *b)
@@ -89,8 +95,8 @@ const struct kw_gpu_offer *kw_platform_gpu(const struct kw_platform *p, const ch
     uint32_t best_step = 0;
     for (size_t i = 0; i < p->n_gpus; i++) {
         const struct kw_gpu_offer *o = &p->gpus[i];
-        uint32_t step = strcmp(o->gpu, gpu) ? 0 : kw_gpu_offer_step(o, tp);
-        if (step == 0 || (step > 1 && p->kind != KW_KIND_DEDICATED)) continue;
+        uint32_t step = strcmp(o->gpu, gpu) ? 0 : kw_platform_step(p, o, tp);
+        if (step == 0) continue;
         if (!best || step < best_step || (step == best_step && better(o, best))) best = o, best_step = step;
     }
     return best;

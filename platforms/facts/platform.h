@@ -327,6 +327,8 @@ void kw_platform_free(struct kw_platform *p); /* back to empty; safe to call aga
 /* How many replicas of tp GPUs are bought together, so that dedicated replicas count in multiples of it: 8 for single
  * GPUs that come in nodes of eight, 1 where tp is a multiple of gpus_min, 0 when a replica of tp GPUs cannot be had. */
 uint32_t kw_gpu_offer_step(const struct kw_gpu_offer *o, uint32_t tp);
+/* The same on this platform: 0 too where it sells replicas one by one and several would have to be bought together. */
+uint32_t kw_platform_step(const struct kw_platform *p, const struct kw_gpu_offer *o, uint32_t tp);
 /* The offer of this GPU for replicas of tp GPUs: serverless wants step 1; dedicated prefers the smallest step. Of equal
  * ones what is sold before what is not, then the cheapest by the hour, one without a known hourly price last. NULL when
  * there is none. */

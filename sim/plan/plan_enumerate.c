@@ -961,9 +961,7 @@ static enum kw_status add_gpus(struct enumeration *e, const struct kw_platform *
                                   "only the smallest that holds the model is tried; ask for others with tp", e->err);
                 continue;
             }
-            uint32_t step = kw_gpu_offer_step(offer, kw_profile_gpus(prof));
-            if (step == 0 || (step > 1 && p->kind == KW_KIND_SERVERLESS))
-                continue; /* another offer of the GPU may do */
+            if (!kw_platform_step(p, offer, kw_profile_gpus(prof))) continue; /* another offer of the GPU may do */
             if (p->kind == KW_KIND_SERVERLESS && kw_platform_gpu(p, offer->gpu, kw_profile_gpus(prof)) != offer)
                 continue; /* dearer */
             st = add_gpu(e, p, offer, prof);

@@ -585,10 +585,8 @@ static const struct kw_gpu_offer *that_holds(const struct kw_platform *p, const 
 {
     const char *said = NULL;
     if (kw_json_str(gpu, &said, NULL) != KW_OK || !strcmp(first->sku, said)) return first;
-    for (const struct kw_gpu_offer *x = first; x < p->gpus + p->n_gpus; x++) {
-        uint32_t step = strcmp(x->gpu, first->gpu) ? 0 : kw_gpu_offer_step(x, replica_gpus);
-        if (step == 1 || (step && p->kind == KW_KIND_DEDICATED)) return x;
-    }
+    for (const struct kw_gpu_offer *x = first; x < p->gpus + p->n_gpus; x++)
+        if (!strcmp(x->gpu, first->gpu) && kw_platform_step(p, x, replica_gpus)) return x;
     return first;
 }
 

@@ -99,8 +99,8 @@ enum kw_status kw_choice_ranks(struct kw_choice *c, const struct kw_platform *p,
         return kw_fail(err, KW_ERANGE, "%s is a per-token API: it takes a model, not a GPU", p->name);
     if (strcmp(o->gpu, prof->gpu))
         return kw_fail(err, KW_ERANGE, "the profile is for %s, the offer of %s for %s", prof->gpu, p->name, o->gpu);
-    uint32_t step = kw_gpu_offer_step(o, gpus);
-    if (step == 0 || (p->kind == KW_KIND_SERVERLESS && step > 1))
+    uint32_t step = kw_platform_step(p, o, gpus);
+    if (step == 0)
         return kw_fail(err, KW_ERANGE, "%s has no replica of %" PRIu32 " %s: it sells %" PRIu32 " to %" PRIu32, p->name,
                        gpus, o->gpu, o->gpus_min, o->gpus_max);
     enum kw_term term = KW_TERM_ON_DEMAND; /* else by the first that has a price */
