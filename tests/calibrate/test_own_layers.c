@@ -3,22 +3,10 @@
 #include "calibrate/own/own_layers.h"
 #include <stdarg.h>
 #include <stdlib.h>
-#include <unistd.h>
-#include "sim/core/files/file.h"
+#include "tests/calibrate/own_folder.h"
 #include "tests/check.h"
 
-static char folder[] = "/tmp/keepwarm_own_XXXXXX", text[1 << 20];
-
-static const char *put(const char *name)
-{
-    static char path[4][128];
-    static int k;
-    char *to = path[k++ % 4];
-    struct kw_error err;
-    snprintf(to, 128, "%s/%s", folder, name);
-    CHECK(kw_file_replace(to, text, strlen(text), &err) == KW_OK);
-    return to;
-}
+static char text[1 << 20];
 
 static void line(const char *fmt, ...) KW_PRINTF(1, 2);
 static void line(const char *fmt, ...)
@@ -44,7 +32,7 @@ static const char *serving_sim(const char *leave_out)
             line("lm_head,%d,0,%d,%d\n", n, tp, (100000 + 1000 * n) / tp);
             line("attn,%d,0,%d,%g\n", n, tp, (5000 + 10 * n + 0.05 * n * n) / tp);
         }
-    return put("layers.csv");
+    return put("layers.csv", text);
 }
 
 static const char *vidur_attention(double context_us)
@@ -54,7 +42,7 @@ static const char *vidur_attention(double context_us)
     for (int b = 1; b <= 64; b *= 2)
         for (int c = 64; c <= 16384; c *= 2)
             line(",%g,4096,32,8,1,%d,0,%d,False\n", 0.005 + 1e-3 * context_us * b * c, b, c);
-    return put("attention.csv");
+    return put("attention.csv", text);
 }
 
 static enum kw_status make(struct kw_profile *p, const char *model, const char *gpu, uint32_t tp,
@@ -135,12 +123,12 @@ static void vidur_columns_and_its_network(void)
             for (int i = 0; i < 9; i++) line("%g,", (0.010 + 2e-5 * n) * 2 / tp);
             line("32,8,4096,14336,%d,%d\n", n, tp);
         }
-    paths[0] = put("mlp.csv");
+    paths[0] = put("mlp.csv", text);
     strcpy(text, ",time_stats.all_reduce.median,num_workers,size,devices_per_node\n");
     for (int k = 0; k < 12; k++)
         for (int far = 0; far < 2; far++)
             line("%d,%g,2,%d,%d\n", k, 0.02 + 1e-9 * (8192 << k) + far, 8192 << k, far ? 1 : 2);
-    paths[1] = put("network.csv");
+    paths[1] = put("network.csv", text);
     CHECK(make(&p, "llama-3.1-8b", "A100-80", 2, paths, 2, NULL, &report, &err) == KW_OK);
     CHECK_STR(err.msg, "");
     /* Eight a layer, input_layernorm once more for the last norm, and the embedding. */
@@ -175,17 +163,17 @@ static void what_is_off_is_named(void)
     path = serving_sim("up_proj");
     refused(&path, 1, "llama-3.1-8b", 1, "no row of layer 'up_proj' at tp 1");
     strcpy(text, "layer_name,input,kv_cache,tp_size,latency(ns)\nq_prj,1,0,1,5000\n");
-    path = put("bad.csv");
+    path = put("bad.csv", text);
     refused(&path, 1, "llama-3.1-8b", 1, "bad.csv:2: a layer 'q_prj' is not known (did you mean 'q_proj'?)");
     strcpy(text, "layer_name,input,kv_cache,tp_size,latency(ns)\nq_proj,1,0,1,-5\n");
-    path = put("bad.csv");
+    path = put("bad.csv", text);
     refused(&path, 1, "llama-3.1-8b", 1, "bad.csv:2: latency(ns): want a number");
     strcpy(text, "time_stats.mlp_up_proj.median,num_tokens,num_tensor_parallel_workers\n1,8,1\n");
-    path = put("bad.csv");
+    path = put("bad.csv", text);
     refused(&path, 1, "llama-3.1-8b", 1, "no column 'time_stats.input_layernorm.median'");
     path = vidur_attention(1e-3);
     strcpy(strstr(text, "False"), "maybe\n");
-    path = put("bad.csv");
+    path = put("bad.csv", text);
     refused(&path, 1, "llama-3.1-8b", 1, "bad.csv:2: is_prefill: want True or False, got \"maybe\"");
 }
 

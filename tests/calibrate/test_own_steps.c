@@ -1,22 +1,8 @@
 /* A user's table of whole steps: a known law comes back, and each cell that is off is named. */
 #include "calibrate/own/own_steps.h"
 #include <stdlib.h>
-#include <unistd.h>
-#include "sim/core/files/file.h"
+#include "tests/calibrate/own_folder.h"
 #include "tests/check.h"
-
-static char folder[] = "/tmp/keepwarm_own_XXXXXX";
-
-static const char *put(const char *name, const char *text)
-{
-    static char path[4][128];
-    static int k;
-    char *to = path[k++ % 4];
-    struct kw_error err;
-    snprintf(to, 128, "%s/%s", folder, name);
-    CHECK(kw_file_replace(to, text, strlen(text), &err) == KW_OK);
-    return to;
-}
 
 /* 8 ms a step, 20 us a sequence, 40 ns a token of context; prompts: 8 ms or 30 us a token, and 0.2 ns a pair. */
 static double decode_s(double batch, double context)

@@ -8,24 +8,10 @@
 #include "sim/watch/retention.h"
 #include "sim/watch/view.h"
 #include "tests/check.h"
-#include "workloads/trace_load.h"
+#include "tests/sim/watch/log_case.h"
 
-static struct kw_error err;
 static const struct kw_watch_place modal = { .service = "modal" }, other = { .service = "sagemaker" };
 static struct kw_watch_export x;
-
-static bool add(struct kw_watch_ledger *l, const char *text, const struct kw_watch_place *p)
-{
-    struct kw_source s;
-    struct kw_trace t;
-    enum kw_status st = kw_source_memory(&s, "mem", text, strlen(text), &err);
-    if (st == KW_OK) st = kw_trace_read_accounts(&t, &s, NULL, NULL, NULL, &err);
-    kw_source_close(&s);
-    if (st != KW_OK) return false;
-    st = kw_watch_add(l, &t, t.epoch_unix, p, &err);
-    kw_trace_free(&t);
-    return st == KW_OK;
-}
 
 static enum kw_status read_exports(struct kw_watch_ledger *l, const char *const *text, size_t n)
 {
@@ -57,18 +43,6 @@ static const char log_text[] = LOG "2026-06-01T00:10:00Z,m,900,100,a\n2026-06-01
                                    "2026-06-02T05:00:00Z,m,2000,1000,b\n2026-06-04T00:30:00Z,m,500,500,a\n"
                                    "2026-06-04T01:30:00Z,m,2500,500,b\n";
 
-static struct kw_watch_count of(const struct kw_watch_ledger *l, int by, const char *name)
-{
-    struct kw_watch_row *row;
-    struct kw_watch_count c = { .requests = -1 };
-    size_t n;
-    if (kw_watch_rows(l, kw_watch_window(l, 0), by, &row, &n, &err) != KW_OK) return c;
-    for (size_t i = 0; i < n; i++)
-        if (!strcmp(row[i].name, name)) c = row[i].count;
-    free(row);
-    return c;
-}
-
 /* Days of $24, $48, $12 and $24, of which the log reaches over two hours of the last. The third has no request: all share it. */
 static void a_days_charge_is_shared_by_its_tokens(void)
 {
@@ -76,7 +50,7 @@ static void a_days_charge_is_shared_by_its_tokens(void)
     struct kw_watch_charges_sum sum;
     struct kw_watch_count *hour;
     kw_nusd whole = 0;
-    CHECK(add(&l, log_text, &modal) && l.n_sources == 1 && l.source[0].charged);
+    CHECK(add(&l, log_text, NULL, &modal) && l.n_sources == 1 && l.source[0].charged);
     CHECK_STR(l.source[0].name, "costs:modal");
     CHECK(read_export(&l, FOCUS DAY("24", "Modal", "", "01", "02") DAY("40", "Modal", "", "02", "03")
                               DAY("8", "Modal", "", "02", "03") DAY("12", "Modal", "", "03", "04")
@@ -115,7 +89,7 @@ static void parts_of_a_charge_are_its_whole(void)
 static void what_is_not_charged_yet_waits(void)
 {
     struct kw_watch_ledger l = { 0 };
-    CHECK(add(&l, log_text, &modal));
+    CHECK(add(&l, log_text, NULL, &modal));
     CHECK(kw_watch_over(&l) == kw_watch_window(&l, 0).to - 1);
     CHECK(of(&l, KW_WATCH_BY_ALL, "").waiting == 5 &&
           isnan(kw_watch_usd_per_mtok(&(struct kw_watch_count){ .waiting = 1 })));
@@ -135,7 +109,7 @@ static void whose_a_charge_is(void)
 {
     struct kw_watch_ledger l = { 0 };
     CHECK(read_export(&l, FOCUS DAY("1", "Modal", "", "01", "02")) == KW_ERANGE && strstr(err.msg, "LOG=costs:NAME"));
-    CHECK(add(&l, log_text, &modal) && add(&l, log_text, &other) && l.n_sources == 2);
+    CHECK(add(&l, log_text, NULL, &modal) && add(&l, log_text, NULL, &other) && l.n_sources == 2);
     CHECK(read_export(&l, FOCUS DAY("1", "Modal", "", "01", "02")) == KW_ERANGE);
     CHECK(strstr(err.msg, "no charge of 'sagemaker'") && strstr(err.msg, "it has charges of nobody") && !l.n_charges);
     CHECK(read_export(&l, FOCUS DAY("1", "Modal", "sageMaker", "01", "02")) == KW_ERANGE);
@@ -163,7 +137,7 @@ static void old_charges_are_forgotten(void)
 {
     struct kw_watch_ledger l = { 0 };
     size_t cells;
-    CHECK(add(&l, LOG "2026-06-01T00:10:00Z,m,900,100,a\n", &other) && add(&l, log_text, &modal));
+    CHECK(add(&l, LOG "2026-06-01T00:10:00Z,m,900,100,a\n", NULL, &other) && add(&l, log_text, NULL, &modal));
     CHECK(read_export(&l, FOCUS DAY("24", "Modal", "", "01", "02") DAY("2", "sagemaker", "", "01", "02")
                               DAY("24", "Modal", "", "04", "05")) == KW_OK);
     CHECK(l.n_charges == 3 && kw_watch_forget(&l, 24, &cells, &err) == KW_OK);

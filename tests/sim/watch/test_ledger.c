@@ -3,9 +3,8 @@
 #include <math.h>
 #include "sim/watch/view.h"
 #include "tests/check.h"
-#include "workloads/trace_load.h"
+#include "tests/sim/watch/log_case.h"
 
-static struct kw_error err;
 static struct kw_api_offer offers[2];
 static struct kw_gpu_offer gpu = { .gpu = "H100", .gpus_min = 1, .gpus_max = 8 };
 static struct kw_platform api = { .name = "api", .kind = KW_KIND_API, .apis = offers, .n_apis = 2 },
@@ -32,37 +31,12 @@ static void make_platforms(void)
     serverless.meter.bills[KW_PHASE_LOAD] = true;
 }
 
-static bool add(struct kw_watch_ledger *l, const char *text, const char *columns, const struct kw_watch_place *p)
-{
-    struct kw_source s;
-    struct kw_trace t;
-    enum kw_status st = kw_source_memory(&s, "mem", text, strlen(text), &err);
-    if (st == KW_OK) st = kw_trace_read_accounts(&t, &s, NULL, NULL, columns, &err);
-    kw_source_close(&s);
-    if (st != KW_OK) return false;
-    st = kw_watch_add(l, &t, t.epoch_unix, p, &err);
-    kw_trace_free(&t);
-    return st == KW_OK;
-}
-
 #define HEAD "ts,model,input_tokens,cached_tokens,output_tokens,team,cost\n"
 static const char log_text[] = HEAD "2026-06-01T08:10:00Z,small,100,40,10,red,9\n"
                                     "2026-06-01T08:20:00Z,big,1000,0,20,blue,9\n"
                                     "2026-06-01T08:30:00Z,small,200,0,30,red,9\n"
                                     "2026-06-01T10:00:00Z,other,500,0,50,blue,0.25\n"
                                     "2026-06-01T10:00:01Z,other,500,0,50,blue,\n";
-
-static struct kw_watch_count of(const struct kw_watch_ledger *l, int by, const char *name)
-{
-    struct kw_watch_row *row;
-    struct kw_watch_count c = { .requests = -1 };
-    size_t n;
-    if (kw_watch_rows(l, kw_watch_window(l, 0), by, &row, &n, &err) != KW_OK) return c;
-    for (size_t i = 0; i < n; i++)
-        if (strcmp(row[i].name, name) == 0) c = row[i].count;
-    free(row);
-    return c;
-}
 
 static void tokens_are_priced_where_their_model_is_sold(void)
 {
