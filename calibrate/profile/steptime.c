@@ -29,6 +29,8 @@ struct kw_steptime {
     uint64_t max_group, group_to;
     uint32_t pad_to;
     int64_t *head; /* [max_batch + 1] head + host time of the sequences */
+    int64_t *rows; /* [max_rows + 1] head alone, of that many rows; NULL: compiled without drafts */
+    uint32_t max_rows;
     uint32_t n_idle;
     struct {
         int64_t idle_ns, more;
@@ -245,6 +247,8 @@ static enum kw_status compile(struct kw_steptime *o, const struct kw_step_tables
     }
     for (uint32_t i = 0; i <= o->max_batch; i++)
         if ((st = to_ps(kw_curve_at(&t->head, i) + t->sequence_s * i, "head", i, &o->head[i], err)) != KW_OK) return st;
+    for (uint32_t i = 0; o->rows && i <= o->max_rows; i++)
+        if ((st = to_ps(kw_curve_at(&t->head, i), "head", i, &o->rows[i], err)) != KW_OK) return st;
     if ((st = compile_decode(o, t, err)) != KW_OK || (st = compile_prefill(o, t, err)) != KW_OK) return st;
     if ((st = compile_group(o, &t->group, err)) != KW_OK) return st;
     if ((st = to_ps(t->prefill_token_s * o->max_tokens, "prefill per token", o->max_tokens, &tokens_ps, err)) != KW_OK)
@@ -301,6 +305,12 @@ static enum kw_status check_idle(const struct kw_step_cold *c, struct kw_error *
 enum kw_status kw_steptime_compile(struct kw_steptime **out, const struct kw_step_tables *t, uint32_t max_batch,
                                    uint32_t max_tokens, struct kw_error *err)
 {
+    return kw_steptime_compile_drafts(out, t, max_batch, max_tokens, 0, err);
+}
+
+enum kw_status kw_steptime_compile_drafts(struct kw_steptime **out, const struct kw_step_tables *t, uint32_t max_batch,
+                                          uint32_t max_tokens, uint32_t drafts, struct kw_error *err)
+{
     enum kw_status st;
     if (!max_batch || !max_tokens || max_tokens > UINT32_C(1) << 30 || max_batch > UINT32_C(1) << 24)
         return kw_fail(err, KW_ERANGE, "step time: %u sequences and %u tokens a step, want 1 to 2^24 and 1 to 2^30",
@@ -349,7 +359,9 @@ enum kw_status kw_steptime_compile(struct kw_steptime **out, const struct kw_ste
     o->head = malloc(((size_t)max_batch + 1) * sizeof *o->head);
     o->row = malloc(((size_t)max_batch + 2) * sizeof *o->row);
     o->ramp = malloc(((size_t)t->prefill_attn.n + 1) * sizeof *o->ramp);
-    if (o->token && o->head && o->row && o->ramp)
+    o->max_rows = drafts ? max_batch * (1 + drafts) : 0;
+    if (drafts) o->rows = malloc(((size_t)o->max_rows + 1) * sizeof *o->rows);
+    if (o->token && o->head && o->row && o->ramp && (o->rows || !drafts))
         st = compile(o, t, err);
     else
         st = kw_fail(err, KW_ENOMEM, "step time: no memory for %u tokens", max_tokens);
@@ -366,6 +378,7 @@ void kw_steptime_delete(struct kw_steptime *t)
     free(t->token);
     free(t->group);
     free(t->head);
+    free(t->rows);
     free(t->row);
     free(t->piece);
     free(t->ramp);
@@ -419,9 +432,13 @@ static int64_t scaled(uint64_t n, uint64_t slope, int bits)
 int64_t kw_steptime_ps(const struct kw_steptime *t, const struct kw_step *step)
 {
     if (t->constant) return step->n_chunks ? t->prefill_ps : t->decode_ps;
-    uint32_t tokens = step->n_decode + step->prefill_tokens, seqs = step->n_decode + step->n_chunks;
+    uint32_t tokens = step->n_decode + step->drafted + step->prefill_tokens, seqs = step->n_decode + step->n_chunks;
     assert(seqs <= t->max_batch);
     int64_t ps = t->head[seqs];
+    if (step->drafted) {
+        assert(seqs + step->drafted <= t->max_rows);
+        ps += t->rows[seqs + step->drafted] - t->rows[seqs];
+    }
     if (tokens <= t->max_tokens) {
         ps += t->token[tokens];
     } else { /* the last token's slope goes on, as the curves do */
@@ -471,7 +488,7 @@ int64_t kw_steptime_group_ps(const struct kw_steptime *t, uint64_t tokens)
 
 int64_t kw_steptime_alike_ps(const struct kw_steptime *t, const struct kw_step *step, uint32_t ranks)
 {
-    uint64_t tokens = ((uint64_t)step->n_decode + step->prefill_tokens) * ranks;
+    uint64_t tokens = ((uint64_t)step->n_decode + step->drafted + step->prefill_tokens) * ranks;
     return kw_steptime_ps(t, step) + kw_steptime_group_ps(t, tokens);
 }
 
@@ -505,7 +522,7 @@ static bool last_piece(const struct kw_steptime *t, uint32_t b, const struct pie
 bool kw_steptime_outside(const struct kw_steptime *t, const struct kw_step *step)
 {
     if (t->constant) return false;
-    uint64_t tokens = (uint64_t)step->n_decode + step->prefill_tokens;
+    uint64_t tokens = (uint64_t)step->n_decode + step->drafted + step->prefill_tokens;
     if (step->n_decode > t->batch_to || tokens > t->tokens_to) return true;
     if (step->n_chunks && step->prefill_pairs2 > t->pairs2_to) return true;
     return step->n_decode && !(step->n_chunks && t->mixed) &&
@@ -549,10 +566,11 @@ enum kw_status kw_steptime_in_proportion(struct kw_steptime **out, const struct 
     o->token = copy_of(t->token, ((size_t)t->max_tokens + 1) * sizeof *t->token);
     if (t->group) o->group = copy_of(t->group, (t->max_group + 1) * sizeof *t->group);
     o->head = copy_of(t->head, ((size_t)t->max_batch + 1) * sizeof *t->head);
+    if (t->rows) o->rows = copy_of(t->rows, ((size_t)t->max_rows + 1) * sizeof *t->rows);
     o->row = copy_of(t->row, ((size_t)t->max_batch + 2) * sizeof *t->row);
     o->piece = copy_of(t->piece, t->row[t->max_batch + 1] * sizeof *t->piece);
     o->ramp = copy_of(t->ramp, t->n_ramp * sizeof *t->ramp);
-    if (!o->token || !o->head || !o->row || !o->piece || !o->ramp || (t->group && !o->group)) {
+    if (!o->token || !o->head || !o->row || !o->piece || !o->ramp || (t->group && !o->group) || (t->rows && !o->rows)) {
         kw_steptime_delete(o);
         return kw_fail(err, KW_ENOMEM, "step time: no memory");
     }

@@ -4,7 +4,9 @@
  *   t = fixed + sequence * sequences + chunk * n_chunks + dense(tokens) + head(sequences) + attn_decode(B, C)
  *       + attn_prefill(pairs, chunk tokens) + comm(tokens)
  *
- * tokens = n_decode + prefill_tokens; sequences = n_decode + n_chunks; B = n_decode; C = decode_context;
+ * tokens = n_decode + drafted + prefill_tokens; head, of a step with drafted tokens, is that of all rows whose next token
+ * is looked at: n_decode + drafted + n_chunks (attention reads each sequence's keys and values once for all of its rows);
+ * sequences = n_decode + n_chunks; B = n_decode; C = decode_context;
  * pairs = prefill_pairs2 / 2. attn_decode(B, .) is piecewise linear in C with integer slope: between two knots a pure
  * decode step lasts base_ps + slope_ps * (C - C_lo). Cost: O(log knots) a call, no division by a variable.
  * Source of the form: ENGINE.md section 4; Vidur (MLSys 2024, arXiv:2405.05465) splits a step alike. */
@@ -91,6 +93,9 @@ struct kw_steptime; /* compiled; immutable, shared by all threads */
  * Memory: 8 bytes a token and about 24 * knots bytes a batch size. */
 enum kw_status kw_steptime_compile(struct kw_steptime **out, const struct kw_step_tables *t, uint32_t max_batch,
                                    uint32_t max_tokens, struct kw_error *err);
+/* The same for steps with up to `drafts` drafted tokens a decoding sequence. 8 bytes more for each of them. */
+enum kw_status kw_steptime_compile_drafts(struct kw_steptime **out, const struct kw_step_tables *t, uint32_t max_batch,
+                                          uint32_t max_tokens, uint32_t drafts, struct kw_error *err);
 void kw_steptime_delete(struct kw_steptime *t);
 /* Exactly `step_ps` for every pure-decode step or prefill step, whatever its size: M/D/1 and friends in tests. */
 enum kw_status kw_steptime_constant(struct kw_steptime **out, int64_t decode_ps, int64_t prefill_ps,

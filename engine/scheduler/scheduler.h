@@ -35,9 +35,17 @@
  * know. A batch that would be empty takes no time, so then the next one is decided at once with all that is known.
  * Source: v1/core/sched/async_scheduler.py and v1/engine/core.py step_with_batch_queue, 0.19.
  *
+ * Speculative decoding (draft_tokens k > 0; policies vllm and sarathi, without async scheduling). A decoding sequence takes
+ * 1 + k tokens of the budget a step: its last token and k drafted ones, which the model verifies. How many of them come out
+ * is not the scheduler's to know: the caller says it at the commit (kw_sched_commit_drafts), from 1 to 1 + k. A step needs
+ * KV blocks for all of them and for lookahead_tokens more, where the next drafts are written; a sequence keeps the blocks
+ * of refused tokens, whose places the next ones take. Near max_model_len vLLM drafts fewer; here that bounds the blocks
+ * alone. Source: v1/core/sched/scheduler.py schedule (num_tokens_with_spec, num_lookahead_tokens), 0.19.
+ *
  * Cost. One step is O(prefill chunks + finished + preempted), not O(running): all decoding sequences advance together,
  * so a decode step is a running sum of context, a ring/heap of completions by tick, and counts of sequences by position
- * within their block. Between two changes of composition, k decode steps are one kw_sched_advance(k).
+ * within their block. Between two changes of composition, k decode steps are one kw_sched_advance(k). With drafts each
+ * sequence goes its own way, so a step is O(running) and is never jumped over.
  *
  * A "slot" names a sequence inside one scheduler from add to finish; slots are dense, reused, < capacity grown on
  * demand. */
@@ -51,6 +59,7 @@
 enum kw_sched_policy { KW_SCHED_VLLM, KW_SCHED_PREFILL_FIRST, KW_SCHED_SARATHI, KW_SCHED_STATIC };
 
 #define KW_SCHED_MAX_LORAS 4096
+#define KW_SCHED_MAX_DRAFTS 32
 
 struct kw_sched_config {
     enum kw_sched_policy policy;
@@ -64,6 +73,9 @@ struct kw_sched_config {
     bool block_tables;        /* real engine: keep each sequence's physical block ids */
     bool async_scheduling;    /* vLLM 0.19's default: a batch is decided while the one before it runs; vllm, sarathi */
     uint32_t max_loras;       /* distinct LoRA adapters in a batch, at most KW_SCHED_MAX_LORAS; 0: none is served */
+    uint32_t
+        draft_tokens; /* speculative decoding: a decoding sequence's a step, at most KW_SCHED_MAX_DRAFTS; 0: none */
+    uint32_t lookahead_tokens; /* with them: KV slots beyond those that a step computes, at most as many */
 };
 
 struct kw_sched_request {
@@ -73,6 +85,7 @@ struct kw_sched_request {
     uint32_t n_hash, hash_block; /* hash_block: tokens a hash covers, multiple of block_size */
     uint32_t adapter;            /* of LoRA, < 2^24; 0: the base model */
     bool held;                   /* its adapter is not here yet: waits in no queue until it is released */
+    uint64_t luck;               /* the caller's: of what is random about the request; nothing here looks at it */
 };
 
 /* One prefill chunk of a step. */
@@ -85,8 +98,9 @@ struct kw_sched_chunk {
 
 /* A batch and the features that decide how long it takes. Pointers are the scheduler's, valid until its next call. */
 struct kw_step {
-    uint32_t n_decode;       /* sequences that compute one token each */
-    uint64_t decode_context; /* sum over them of tokens in the KV cache after this step, the new one included */
+    uint32_t n_decode;       /* sequences that compute one token each, and what of it was drafted */
+    uint32_t drafted;        /* drafted tokens that they verify, all together */
+    uint64_t decode_context; /* sum over them of tokens in the KV cache after this step, the new ones included */
     uint32_t n_chunks;
     const struct kw_sched_chunk *chunks; /* [n_chunks] in schedule order */
     uint32_t prefill_tokens;             /* sum of len */
@@ -146,6 +160,10 @@ uint64_t kw_sched_jumpable(const struct kw_sched *s);
 
 /* k steps at once, 1 <= k <= kw_sched_jumpable(s): same state as k times (commit, step) would leave, to the bit. */
 void kw_sched_advance(struct kw_sched *s, uint64_t k, struct kw_sched_done *done);
+
+/* With draft_tokens, in the place of a commit: tokens[i] >= 1, that the i-th decoding sequence (kw_sched_decoding) was
+ * found to have; set to what it got, which is fewer where its output ends. */
+void kw_sched_commit_drafts(struct kw_sched *s, uint32_t *tokens, struct kw_sched_done *done);
 
 /* The sequence is gone (client timeout, disconnect, engine stop token); frees its blocks wherever it is. Not between
  * step and commit. */

@@ -23,7 +23,8 @@ enum kw_purpose { /* what a stream is for; add at the end, the numbers are part 
                   KW_RNG_INTERRUPTION,
                   KW_RNG_REGION,
                   KW_RNG_ADAPTER,
-                  KW_RNG_POOLED
+                  KW_RNG_POOLED,
+                  KW_RNG_DRAFTS
 };
 
 struct kw_rng {

@@ -11,6 +11,7 @@
 #include "sim/core/zone.h"
 #include "sim/fleet/floor.h"
 #include "sim/fleet/lora.h"
+#include "sim/fleet/speculative.h"
 
 /* How requests become batches of an API's batch interface: one is sent `collect` after its first request came. */
 struct kw_batching {
@@ -78,6 +79,7 @@ struct kw_deployment {
     const struct kw_steptime *steptime; /* shared, immutable */
     struct kw_sched_config sched;       /* of each rank */
     uint32_t ranks;                     /* data-parallel ranks of a replica, which step together; 0, 1: one alone */
+    struct kw_speculative speculative;  /* of sched.draft_tokens */
     struct kw_autoscaling scaling;      /* dedicated: KW_SCALER_FIXED, unless nodes come and go */
     const struct kw_floor *floor;       /* keep_warm as the window goes on; NULL: scaling.keep_warm all the time */
     struct kw_cold_start cold;

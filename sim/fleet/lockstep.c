@@ -19,6 +19,7 @@ enum kw_status kw_lockstep_init(struct kw_replica *r, const struct kw_sched_conf
     assert(ranks > 1 && ranks <= KW_STEP_RANKS);
     *r = (struct kw_replica){ .next = IDLE, .boundary = IDLE, .time = t, .idle_since = INT64_MIN, .mode = mode };
     r->after_prompt_ps = kw_steptime_after_prompt_ps(t);
+    if (c->draft_tokens) return kw_fail(err, KW_ERANGE, "replica: drafts are not simulated on several ranks");
     if (c->max_loras) return kw_fail(err, KW_ERANGE, "replica: LoRA adapters are not simulated on several ranks");
     struct kw_lockstep *g = r->group = calloc(1, sizeof *g);
     if (g) g->rank = calloc(ranks, sizeof *g->rank);

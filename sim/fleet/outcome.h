@@ -86,6 +86,7 @@ struct kw_ledger {
     uint64_t steps, iterations; /* engine steps decided; engine steps simulated (a jump over k counts k) */
     uint64_t outside;           /* of the iterations: beyond what the step times were measured at */
     uint64_t preemptions;
+    uint64_t verified, verified_tokens; /* drafts of a sequence that a step verified; tokens that these steps brought */
     kw_ns needed; /* replica-ns that its tokens take at the least, pool/capacity.h; 0 for an API */
 };
 

@@ -14,11 +14,15 @@ static double stays(const struct kw_deployment *d, double prompt, double output,
     uint32_t len = (uint32_t)fmin(fmax(prompt, 1), budget), ranks = kw_deployment_ranks(d);
     uint32_t each = (batch + ranks - 1) / ranks;
     struct kw_sched_chunk chunk = { .len = len, .last = true };
-    struct kw_step decode = { .n_decode = each, .decode_context = (uint64_t)(each * fmax(context, 1)) };
+    struct kw_step decode = { .n_decode = each, .drafted = each * d->speculative.tokens };
+    decode.decode_context = (uint64_t)(each * fmax(context, 1)) + decode.drafted;
     struct kw_step prefill = { .n_chunks = 1, .chunks = &chunk, .prefill_tokens = len };
     prefill.prefill_pairs2 = (uint64_t)(len * fmax(prompt, 1));
     double token = (double)kw_steptime_alike_ps(d->steptime, &prefill, ranks) / len / ranks;
-    return 1e-12 * (output * (double)kw_steptime_alike_ps(d->steptime, &decode, ranks) + batch * prompt * token);
+    double step = (double)kw_steptime_alike_ps(d->steptime, &decode, ranks);
+    if (d->speculative.tokens)
+        step = (step + (double)kw_speculative_ps(&d->speculative, &decode)) / kw_speculative_mean(&d->speculative);
+    return 1e-12 * (output * step + batch * prompt * token);
 }
 
 static uint32_t most_at_once(const struct kw_deployment *d, double prompt, double output)

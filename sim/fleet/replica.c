@@ -56,6 +56,7 @@ void kw_replica_free(struct kw_replica *r)
     free(r->pending);
     free(r->resumed);
     free(r->listed);
+    free(r->brought);
     *r = (struct kw_replica){ .next = IDLE, .boundary = IDLE };
     kw_adapter_store_init(&r->store);
 }
@@ -92,6 +93,12 @@ enum kw_status kw_replica_adapt(struct kw_replica *r, const struct kw_lora *l, b
     r->lora_factor = (uint64_t)((1 + overhead) * 0x1p32 + 0.5);
     r->law_batch = 0; /* another law under the same batch size */
     return kw_adapter_store_begin(&r->store, l, rng, err);
+}
+
+void kw_replica_speculate(struct kw_replica *r, const struct kw_speculative *s)
+{
+    assert(!r->n_live && !r->group && s->tokens);
+    r->speculative = s;
 }
 
 uint64_t kw_replica_adapters_state(const struct kw_replica *r, kw_ns now)
@@ -210,7 +217,9 @@ enum kw_status kw_replica_add(struct kw_replica *r, const struct kw_sched_reques
     uint32_t i = *slot;
     assert(i < r->cap);
     if (i >= r->n_slots) r->n_slots = i + 1;
-    r->slot[i] = (struct kw_replica_slot){ .id = q->id, .last = { -1, 0 }, .adapter = q->adapter, .since = now };
+    r->slot[i] = (struct kw_replica_slot){
+        .id = q->id, .last = { -1, 0 }, .adapter = q->adapter, .since = now, .luck = q->luck
+    };
     r->n_live++;
     if (q->adapter) {
         r->slot[i].held = !kw_adapter_store_need(&r->store, q->adapter, now);
@@ -289,8 +298,9 @@ static inline void decide(struct kw_replica *r)
     r->count.runs++;
     r->k = 1;
     r->rise_ps = 0;
-    if (step.n_chunks) {
+    if (step.n_chunks || r->speculative) {
         r->first_ps = kw_steptime_ps(r->time, &step);
+        if (r->speculative) r->first_ps += kw_speculative_ps(r->speculative, &step);
         if (step.n_adapters) r->first_ps = with_adapters(r, r->first_ps);
         r->outside = kw_steptime_outside(r->time, &step);
     } else {

@@ -17,6 +17,9 @@
  * arithmetic series in ps and not in ns); reports divide by 1000. A request with n output tokens adds n - 1 gaps; waits
  * by preemption, and prefill steps in between (prefill_first, static), are part of the gap.
  *
+ * Speculative decoding (speculative.h): every step is one of its own in both stepping modes, since nobody knows beforehand how
+ * many tokens it brings; the gaps between tokens of one step are 0.
+ *
  * LoRA (lora.h): a request whose adapter has to be fetched is held, and joins the waiting ones at the moment its fetch is
  * over, as if it arrived then; `next` may be such a moment. */
 #ifndef KW_SIM_FLEET_REPLICA_H
@@ -28,6 +31,7 @@
 #include "sim/core/hist.h"
 #include "sim/core/units.h"
 #include "sim/fleet/adapter_store.h"
+#include "sim/fleet/speculative.h"
 
 enum kw_stepping {
     KW_STEPPING_JUMP, /* k decode steps at once, up to the next change of the batch */
@@ -50,11 +54,13 @@ struct kw_replica_count {       /* since init or reset; a run under way is not i
     uint64_t iterations;        /* engine steps */
     uint64_t outside;           /* of them, beyond what the step times were measured at */
     uint64_t runs;              /* decisions timed: the one counter that stepping modes do not share */
-    uint64_t decode_tokens;     /* tokens computed by decoding sequences */
+    uint64_t decode_tokens;     /* tokens computed by decoding sequences, drafted ones included */
     uint64_t prefill_tokens;    /* tokens computed in chunks, recomputed ones included */
     uint64_t recomputed_tokens; /* of them: chunks of sequences that had been preempted */
     uint64_t cached_tokens;     /* prompt tokens taken from the prefix cache at first admission */
     uint64_t output_tokens;     /* tokens handed out */
+    uint64_t verified,
+        verified_tokens; /* drafts of a sequence that a step verified; tokens handed out by these steps */
     uint64_t preemptions, finished, cancelled;
     uint64_t fetches, activations; /* of LoRA adapters: begun; copied into a GPU slot */
     uint64_t held;                 /* requests released after their adapter's fetch */
@@ -74,6 +80,8 @@ struct kw_replica {
     uint64_t lora_factor; /* of the duration of a step with adapters, in 2^-32 */
     bool adapted;         /* law is of steps with adapters */
     const struct kw_steptime *time;
+    const struct kw_speculative *speculative; /* NULL: none; sched is told of its tokens */
+    uint32_t *brought;              /* [cap, max_num_seqs at most] tokens of each decoding sequence in the step */
     struct kw_hist *itl, *itl_next; /* itl_next: from the next boundary on, when watch_next */
     bool watch_next;
     enum kw_stepping mode;
@@ -124,6 +132,9 @@ void kw_replica_reset(struct kw_replica *r); /* as after init (idle, prefix cach
  * step that is known as a range at its other end. Both pointers are borrowed for the life. KW_ENOMEM. */
 enum kw_status kw_replica_adapt(struct kw_replica *r, const struct kw_lora *l, bool most, struct kw_rng *rng,
                                 struct kw_error *err);
+/* Right after init or reset, of a scheduler with draft_tokens == s->tokens: this life's sequences are decoded so. Borrowed for
+ * the life. */
+void kw_replica_speculate(struct kw_replica *r, const struct kw_speculative *s);
 /* A fingerprint of which adapters are in its memory and in its GPU slots. */
 uint64_t kw_replica_adapters_state(const struct kw_replica *r, kw_ns now);
 /* Whether the request waits for its adapter. */

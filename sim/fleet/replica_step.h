@@ -18,6 +18,7 @@ struct kw_replica_slot {
     bool held;                   /* in no queue: its adapter is being fetched, since `since` */
     uint32_t adapter;            /* of LoRA, 0: none */
     kw_ns since;
+    uint64_t luck; /* kw_sched_request's */
 };
 
 static inline struct kw_replica_time later(struct kw_replica_time a, struct kw_replica_time b)
@@ -56,7 +57,7 @@ static inline enum kw_status grow(struct kw_replica *r, struct kw_error *err)
     void *p;
 #define GROW(row, n) ((p = realloc(r->row, (n) * sizeof *r->row)) && (r->row = p, true))
     if (!(GROW(slot, cap) && GROW(first, seats) && GROW(finished, seats) && GROW(pending, cap) && GROW(resumed, cap) &&
-          GROW(listed, cap)))
+          GROW(listed, cap) && GROW(brought, seats)))
         return kw_fail(err, KW_ENOMEM, "replica: no memory for %u requests", cap);
 #undef GROW
     r->cap = cap;
@@ -180,12 +181,38 @@ static inline void note_run(struct kw_replica *r)
         kw_hist_add_ramp(h, first, r->rise_ps, k, r->n_decode);
 }
 
+/* How many tokens each decoding sequence has by the step that is done, counted with their gaps: all are handed out now. */
+static inline void end_verified(struct kw_replica *r, struct kw_sched_done *done)
+{
+    uint64_t tokens = 0;
+    for (uint32_t i = 0; i < r->n_decode; i++) {
+        uint32_t slot = kw_sched_decoding(r->sched, i);
+        r->brought[i] =
+            1 + kw_speculative_right(r->speculative, r->slot[slot].luck, kw_sched_generated(r->sched, slot));
+    }
+    kw_sched_commit_drafts(r->sched, r->brought, done);
+    for (uint32_t i = 0; i < r->n_decode; i++) tokens += r->brought[i];
+    r->count.iterations++;
+    if (r->outside) r->count.outside++;
+    r->count.decode_tokens += (uint64_t)r->n_decode * (1 + r->speculative->tokens);
+    r->count.output_tokens += tokens;
+    r->count.verified += r->n_decode;
+    r->count.verified_tokens += tokens;
+    if (!r->n_decode || !r->itl) return;
+    kw_hist_add(r->itl, r->first_ps, r->n_decode);
+    kw_hist_add(r->itl, 0, tokens - r->n_decode);
+}
+
 /* The run's last step is done. */
 static inline void end_run(struct kw_replica *r, struct kw_replica_out *out)
 {
     struct kw_sched_done done;
-    note_run(r);
-    kw_sched_advance(r->sched, r->k, &done);
+    if (r->speculative) {
+        end_verified(r, &done);
+    } else {
+        note_run(r);
+        kw_sched_advance(r->sched, r->k, &done);
+    }
     r->count.output_tokens += done.n_first + r->n_resumed;
     r->at.ns = r->boundary;
     r->at.ps = r->end_ps;

@@ -207,6 +207,7 @@ void kw_summary_point(const struct kw_candidate *c, const struct kw_point *p, st
     kw_summary_sale(c, out);
     kw_summary_step_times(c, 1, 0, out);
     kw_summary_balancing(c, out);
+    kw_summary_assumed(c, out);
     kw_text_add(out, "\n");
     kw_text_table_column(&t, "figure", "", false);
     kw_text_table_column(&t, "trace", "", true);
@@ -257,6 +258,7 @@ void kw_summary_point(const struct kw_candidate *c, const struct kw_point *p, st
         { KW_METRIC_ADAPTER_LOADS, "adapters loaded in the window", "", 1 },
         { KW_METRIC_PREFIX_HIT, "prompt tokens in the prefix cache", "%", 100 },
         { KW_METRIC_FOUND_WARM, "found warm in the window, in the place of starts", "", 1 },
+        { KW_METRIC_DRAFT_TOKENS, "tokens a step of a sequence with drafts", "", 1 },
     };
     _Static_assert(sizeof rows / sizeof *rows == KW_METRICS - 1, "a row for each metric but the worst class's");
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {

@@ -38,6 +38,8 @@ void kw_summary_sale(const struct kw_candidate *c, struct kw_text *out);
 void kw_summary_step_times(const struct kw_candidate *c, size_t n, ptrdiff_t first, struct kw_text *out);
 /* and how requests are spread over replicas. */
 void kw_summary_balancing(const struct kw_candidate *c, struct kw_text *out);
+/* What the user said that no log or profile tells, and that decides: acceptance of drafted tokens. */
+void kw_summary_assumed(const struct kw_candidate *c, struct kw_text *out);
 /* What the first month costs where a sign-up credit pays a part of it, and what a month would cost without a monthly one; false
  * where none does. */
 bool kw_summary_first_month(const struct kw_bill *month, kw_nusd one_off, char *buf, size_t size);

@@ -69,6 +69,22 @@ void kw_summary_balancing(const struct kw_candidate *c, struct kw_text *out)
     }
 }
 
+void kw_summary_assumed(const struct kw_candidate *c, struct kw_text *out)
+{
+    char text[200];
+    bool first = true;
+    for (uint32_t k = 0; k < c->n; k++) {
+        const struct kw_speculative *s = &c->choice[k].speculative;
+        if (!s->tokens) continue;
+        snprintf(text, sizeof text,
+                 "%s: that drafted tokens are right so often, each whatever the others are: the scenario's acceptance, "
+                 "%.4g tokens a step",
+                 c->choice[k].name, kw_speculative_mean(s));
+        kw_summary_paragraph(first ? "assumed" : "", text, out);
+        first = false;
+    }
+}
+
 /* How the best fares with adapters; false where no request asked its engines for one. */
 static bool adapter_words(const struct kw_point *q, char *buf, size_t size)
 {

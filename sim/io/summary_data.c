@@ -174,6 +174,7 @@ static cJSON *point_object(const struct kw_candidate *c, const struct kw_point *
             if (d->profile->file[0]) add_text(x, "profile_sha256", d->profile->sha256, lost);
             add_text(x, "profile_grade", kw_grade_name[d->profile->steps.grade], lost);
             if (d->profile->steps.date[0]) add_text(x, "step_times", kw_profile_basis(d->profile, buf), lost);
+            if (*kw_choice_drafting(d, buf, sizeof buf)) add_text(x, "speculative", buf, lost);
             add_number(x, "keep_warm", d->scaling.keep_warm, lost);
             add_number(x, "max_replicas", d->scaling.max_replicas, lost);
             add_text(x, "idle_timeout_s", kw_nano_format(exact, sizeof exact, d->scaling.idle_timeout), lost);

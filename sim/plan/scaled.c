@@ -30,7 +30,8 @@ enum kw_status kw_scaled_steps(struct kw_steptime **out, const struct kw_choice 
     bool ok = to.decode && scale_curve(&to.dense, &from->dense, by) && scale_curve(&to.head, &from->head, by) &&
               scale_curve(&to.prefill_attn, &from->prefill_attn, by) && scale_curve(&to.comm, &from->comm, by);
     for (uint32_t i = 0; ok && i < from->n_decode_rows; i++) ok = scale_curve(&to.decode[i], &from->decode[i], by);
-    enum kw_status st = ok ? kw_steptime_compile(out, &to, c->sched.max_num_seqs, c->sched.max_num_batched_tokens, err)
+    enum kw_status st = ok ? kw_steptime_compile_drafts(out, &to, c->sched.max_num_seqs,
+                                                        c->sched.max_num_batched_tokens, c->sched.draft_tokens, err)
                            : kw_fail(err, KW_ENOMEM, "out of memory for step times");
     for (uint32_t i = 0; to.decode && i < from->n_decode_rows; i++) free(to.decode[i].y);
     free(to.decode);

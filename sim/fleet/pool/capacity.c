@@ -28,13 +28,18 @@ static double prompt_token_ps(const struct kw_deployment *d, double prompt)
     return best;
 }
 
-static double output_token_ps(const struct kw_deployment *d, double context)
+/* Of a decode step, a sequence's part. */
+static double decode_ps(const struct kw_deployment *d, double context)
 {
     double best = INFINITY, fit = floor((double)d->sched.num_blocks * d->sched.block_size / fmax(context, 1));
     uint32_t most = fit < d->sched.max_num_seqs ? (uint32_t)fmax(fit, 1) : d->sched.max_num_seqs;
     for (uint32_t n = 1; n <= most; n = next_size(n, most)) {
-        struct kw_step step = { .n_decode = n, .decode_context = (uint64_t)(n * fmax(context, 1)) };
-        best = fmin(best, all_ranks_ps(d, &step) / n);
+        uint32_t drafted = n * d->speculative.tokens;
+        struct kw_step step = { .n_decode = n,
+                                .drafted = drafted,
+                                .decode_context = (uint64_t)(n * fmax(context, 1)) + drafted };
+        double drafting = drafted ? (double)kw_speculative_ps(&d->speculative, &step) : 0;
+        best = fmin(best, (all_ranks_ps(d, &step) + drafting) / n);
         if (n == most) break;
     }
     return best;
@@ -45,7 +50,8 @@ kw_ns kw_capacity_needed(const struct kw_deployment *d, const struct kw_ledger *
     if (d->kind == KW_KIND_API || !l->completed) return 0;
     double n = (double)l->completed, prompt = (double)l->tokens_in / n;
     double context = prompt + (double)l->tokens_out / n / 2;
+    double brought = l->verified ? (double)l->verified_tokens / (double)l->verified : 1; /* tokens, by such a step */
     double ps = (double)(l->tokens_in - l->tokens_cached) * prompt_token_ps(d, prompt) +
-                (double)l->tokens_out * output_token_ps(d, context);
+                (double)l->tokens_out / brought * decode_ps(d, context);
     return (kw_ns)(ps / 1000);
 }

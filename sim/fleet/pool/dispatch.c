@@ -46,7 +46,8 @@ enum kw_status kw_dispatch_to(struct kw_pool *p, uint32_t flight, uint32_t k, kw
     struct kw_sched_request q = { .id = flight,
                                   .prompt = kw_request_prompt(p->w->trace, p->d, f),
                                   .output = kw_request_output(p->w->trace, p->d, f),
-                                  .adapter = adapter_of(p, f) };
+                                  .adapter = adapter_of(p, f),
+                                  .luck = kw_mix64(p->luck + f->request) };
     if (p->d->sched.prefix_caching) {
         struct kw_prefix prefix = kw_run_prefix(p->w, flight);
         q.hash = prefix.hash;

@@ -85,6 +85,8 @@ enum kw_status kw_lives_end_engine(struct kw_pool *p, struct kw_pool_replica *r,
     p->ledger->iterations += c->iterations;
     p->ledger->outside += c->outside;
     p->ledger->preemptions += c->preemptions;
+    p->ledger->verified += c->verified;
+    p->ledger->verified_tokens += c->verified_tokens;
     p->ledger->adapter_fetches += c->fetches;
     p->ledger->adapter_activations += c->activations;
     p->ledger->adapter_held += c->held;

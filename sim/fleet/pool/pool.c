@@ -57,6 +57,9 @@ enum kw_status kw_pool_check(const struct kw_deployment *d, const struct kw_trac
     if (d->lora.adapters && (!d->sched.max_loras || d->lora.max_cpu_loras < d->sched.max_loras))
         return kw_fail(err, KW_ERANGE, "%s: max_cpu_loras is %u, want at least max_loras, %u, and that at least 1",
                        d->name, d->lora.max_cpu_loras, d->sched.max_loras);
+    if (d->speculative.tokens != d->sched.draft_tokens || (d->ranks > 1 && d->sched.draft_tokens))
+        return kw_fail(err, KW_ERANGE, "%s: %u drafted tokens, the scheduler knows of %u, want them on one rank",
+                       d->name, d->speculative.tokens, d->sched.draft_tokens);
     if (d->ranks > KW_STEP_RANKS || (d->ranks > 1 && d->sched.max_loras))
         return kw_fail(err, KW_ERANGE, "%s: %u ranks of a replica, want 1 to %d, and none with LoRA adapters", d->name,
                        d->ranks, KW_STEP_RANKS);
@@ -112,6 +115,17 @@ enum kw_status kw_pool_check(const struct kw_deployment *d, const struct kw_trac
     return KW_OK;
 }
 
+/* A request's luck is the same wherever it goes. */
+static enum kw_status begin_luck(struct kw_pool *p, const struct kw_fleet_options *opt, struct kw_error *err)
+{
+    struct kw_rng stream;
+    enum kw_status st = kw_rng_init(&stream, opt->seed, opt->replication, KW_RNG_DRAFTS, err);
+    if (st != KW_OK) return st;
+    p->luck = kw_rng_u64(&stream);
+    kw_rng_free(&stream);
+    return KW_OK;
+}
+
 static enum kw_status begin_streams(struct kw_pool *p, const struct kw_fleet_options *opt, struct kw_error *err)
 {
     /* Deployments of one run have streams of their own; deployment 0 has the run's. */
@@ -124,6 +138,7 @@ static enum kw_status begin_streams(struct kw_pool *p, const struct kw_fleet_opt
     if (st == KW_OK) st = kw_rng_init(&p->retry, seed, opt->replication, KW_RNG_RETRY, err);
     if (st == KW_OK) st = kw_rng_init(&p->interruption, seed, opt->replication, KW_RNG_INTERRUPTION, err);
     if (st == KW_OK) st = kw_rng_init(&p->adapters, seed, opt->replication, KW_RNG_ADAPTER, err);
+    if (st == KW_OK) st = begin_luck(p, opt, err);
     if (st == KW_OK) st = kw_rng_init(&p->others, seed, opt->replication, KW_RNG_POOLED, err);
     return st;
 }

@@ -116,6 +116,7 @@ struct kw_pool {
     struct kw_cold_start standin_cold; /* their starts, drawn from streams of their own */
     struct kw_start_streams start_streams, standin_streams;
     struct kw_rng routing, retry, interruption, adapters, others;
+    uint64_t luck;         /* of the run: what is random about a request itself comes from it and the request */
     double found_warm;     /* the probability that a request which meets no replica finds one of others, pooled.h */
     uint64_t adapter_hash; /* of kw_pool_affinity */
     bool beyond;           /* kw_fleet_options */

@@ -540,6 +540,11 @@ static const struct row {
     { "deployments[].scheduler.reserve_full_prompt", 0, 0, in_pieces,
       "the policies vllm and sarathi, which take a prompt in pieces" },
     { "deployments[].scheduler.async_scheduling", 0, 0, NULL, NULL }, /* scenario.c: of vllm and sarathi */
+    { "deployments[].speculative", GPUS, 0, NULL, "platforms of GPUs" },
+    { "deployments[].speculative.tokens", 0, 0, NULL, NULL },
+    { "deployments[].speculative.acceptance", 0, 0, NULL, NULL },
+    { "deployments[].speculative.draft", 0, 0, NULL, NULL },
+    { "deployments[].speculative.draft.ms", 0, 0, NULL, NULL },
     { "deployments[].lora", GPUS, 0, serves_adapters,
       "replicas of a model that \"adapters\" are of, where the platform serves them beside it" },
     { "deployments[].lora.max_loras", 0, 0, NULL, NULL },

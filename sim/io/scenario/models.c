@@ -38,6 +38,14 @@ static enum kw_status meet_each(struct kw_jnode list, const char *key, struct kw
     return st;
 }
 
+static enum kw_status meet_drafts(struct kw_jnode list, struct kw_catalogue *c, struct kw_error *err)
+{
+    enum kw_status st = KW_OK;
+    for (int i = 0; i < kw_json_len(list) && st == KW_OK; i++)
+        st = meet(kw_json_get(kw_json_get(kw_json_at(list, i), "speculative"), "draft"), c, err);
+    return st;
+}
+
 /* Substitutes are named by keys: { "NAME": QUALITY }. */
 static enum kw_status meet_substitutes(struct kw_jnode o, struct kw_catalogue *c, struct kw_error *err)
 {
@@ -59,7 +67,8 @@ static enum kw_status meet_swept(struct kw_jnode sweep, struct kw_catalogue *c, 
         const char *path;
         struct kw_jnode list = kw_json_member(sweep, i, &path);
         size_t n = strlen(path);
-        if (n >= 5 && !strcmp(path + n - 5, "model")) st = meet_each(list, NULL, c, err);
+        if (n >= 5 && (!strcmp(path + n - 5, "model") || !strcmp(path + n - 5, "draft")))
+            st = meet_each(list, NULL, c, err);
     }
     return st;
 }
@@ -100,6 +109,7 @@ enum kw_status kw_scenario_models(const struct kw_scenario *s, struct kw_catalog
     struct kw_jnode root = kw_json_root(&s->doc);
     enum kw_status st = meet(kw_json_get(root, "model"), c, err);
     if (st == KW_OK) st = meet_each(kw_json_get(root, "deployments"), "model", c, err);
+    if (st == KW_OK) st = meet_drafts(kw_json_get(root, "deployments"), c, err);
     if (st == KW_OK) st = meet_each(kw_json_get(root, "adapters"), "base", c, err);
     if (st == KW_OK) st = meet_substitutes(kw_json_get(kw_json_get(root, "candidates"), "substitutes"), c, err);
     if (st == KW_OK) st = meet_groups(root, c, err);

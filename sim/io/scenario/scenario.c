@@ -9,6 +9,7 @@
 #include "sim/fleet/groups.h"
 #include "sim/io/scenario/adapters.h"
 #include "sim/io/scenario/autoscalers.h"
+#include "sim/io/scenario/drafting.h"
 #include "sim/io/scenario/edit.h"
 #include "sim/io/scenario/key_use.h"
 #include "sim/io/scenario/mitigations.h"
@@ -840,6 +841,7 @@ static enum kw_status read_deployment(struct kw_jnode o, const char *dflt_model,
             return kw_json_fail(o, st, err, "%s", inner.msg);
         st = kw_places_deployment(c, o, t, distances, err);
         READ(read_scheduler(get(o, "scheduler"), &c->sched, err));
+        READ(kw_drafting_read(o, cat, c, err));
         READ(read_cold_start(get(o, "cold_start"), c, err));
         READ(read_scaling(o, &cat->autoscalers, c, err));
         int term = c->term, balance = c->balance;
@@ -874,8 +876,12 @@ static enum kw_status read_deployment(struct kw_jnode o, const char *dflt_model,
     READ(kw_json_nano_or(get(o, "operations_usd_month"), 0, 0, INT64_MAX, &c->operations_month, err));
     READ(count_or(get(o, "egress_bytes_per_token"), 0, 0, 1000000, &c->egress_bytes, err));
     if (st == KW_OK && profile &&
-        (st = kw_steptimes_get(&cat->steptimes, profile, c->sched.max_num_seqs, policy_tokens, &c->steptime, &inner)) !=
-            KW_OK)
+        (st = kw_steptimes_drafts(&cat->steptimes, profile, c->sched.max_num_seqs, policy_tokens, c->sched.draft_tokens,
+                                  &c->steptime, &inner)) != KW_OK)
+        return kw_json_fail(o, st, err, "%s", inner.msg);
+    if (st == KW_OK && c->draft &&
+        (st = kw_steptimes_drafts(&cat->steptimes, c->draft, c->sched.max_num_seqs, policy_tokens,
+                                  c->sched.draft_tokens, &c->speculative.draft, &inner)) != KW_OK)
         return kw_json_fail(o, st, err, "%s", inner.msg);
     if (st == KW_OK && (st = kw_choice_check(c, &inner)) != KW_OK) return kw_json_fail(o, st, err, "%s", inner.msg);
     return st;

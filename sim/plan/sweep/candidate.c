@@ -499,6 +499,7 @@ void kw_choice_deployment(const struct kw_choice *c, struct kw_deployment *d)
     d->steptime = c->steptime;
     d->sched = c->sched;
     d->ranks = c->dp;
+    d->speculative = c->speculative;
     d->scaling = c->scaling;
     d->balance = c->balance;
     if (c->balance == KW_BALANCE_PREFIX) d->prefix_min_match = c->prefix_min_match;
@@ -589,6 +590,8 @@ enum kw_status kw_choice_check(const struct kw_choice *c, struct kw_error *err)
         return kw_fail(err, KW_ERANGE,
                        "%s: LoRA adapters are not simulated on several data-parallel ranks (dp %" PRIu32 ")", c->name,
                        c->dp);
+    if (c->speculative.tokens && c->lora.adapters)
+        return kw_fail(err, KW_ERANGE, "%s: LoRA adapters are not simulated with speculative decoding", c->name);
     if (s->max_replicas == 0) return kw_fail(err, KW_ERANGE, "%s: max_replicas is 0, want at least 1", c->name);
     if (s->keep_warm > s->max_replicas)
         return kw_fail(err, KW_ERANGE, "%s: keep_warm %" PRIu32 " exceeds max_replicas %" PRIu32, c->name, s->keep_warm,
@@ -768,6 +771,28 @@ static void self_managed_settings(const struct kw_choice *c, char *buf, size_t s
              gpus, gpus == 1 ? "" : "s", kw_nano_format(idle, sizeof idle, c->node.idle), kw_balance_name[c->balance]);
 }
 
+char *kw_choice_drafting(const struct kw_choice *c, char *buf, size_t size)
+{
+    const struct kw_speculative *s = &c->speculative;
+    char by[120];
+    buf[0] = 0;
+    if (!s->tokens) return buf;
+    if (c->draft)
+        snprintf(by, sizeof by, "%s (steps %s)", c->draft->model, kw_grade_name[c->draft->steps.grade]);
+    else if (s->pass_ps)
+        snprintf(by, sizeof by, "what takes %.6g ms a pass", (double)s->pass_ps * 1e-9);
+    else
+        snprintf(by, sizeof by, "n-grams, at no time of the device");
+    bool alike = true;
+    for (uint32_t i = 1; i < s->tokens; i++) alike = alike && s->accept[i] == s->accept[0];
+    size_t at = (size_t)snprintf(buf, size, "%" PRIu32 " token%s a step drafted by %s, right with probability",
+                                 s->tokens, s->tokens == 1 ? "" : "s", by);
+    for (uint32_t i = 0; i < (alike ? 1 : s->tokens) && at < size; i++)
+        at += (size_t)snprintf(buf + at, size - at, "%s %.6g", i ? "," : "", s->accept[i]);
+    if (at < size) snprintf(buf + at, size - at, " (%.4g tokens a step)", kw_speculative_mean(s));
+    return buf;
+}
+
 char *kw_choice_settings(const struct kw_choice *c, char *buf, size_t size)
 {
     const struct kw_platform *p = c->platform;
@@ -840,6 +865,8 @@ char *kw_choice_settings(const struct kw_choice *c, char *buf, size_t size)
         snprintf(limit, sizeof limit, "%" PRIu32, c->sched.max_num_batched_tokens);
         append(buf, size, " max_num_batched_tokens=", limit);
     }
+    char drafting[240];
+    if (*kw_choice_drafting(c, drafting, sizeof drafting)) append(buf, size, "; ", drafting);
     if (c->region) append(buf, size, " region=", c->region->vendor);
     if (c->via) append(buf, size, " via=", kw_region_name(c->via));
     if (c->lora.adapters && c->profile) {
@@ -1251,6 +1278,8 @@ enum kw_grade kw_choice_grade(const struct kw_choice *c)
 {
     enum kw_grade g = c->profile ? c->profile->weakest : KW_GRADE_MEASURED;
     if (c->lora.adapters) g = kw_grade_weaker(g, c->lora_grade);
+    if (c->draft) g = kw_grade_weaker(g, c->draft->weakest);
+    if (c->speculative.tokens) g = kw_grade_weaker(g, KW_GRADE_USER); /* how many drafted tokens are right */
     if (c->autoscaler) g = kw_grade_weaker(g, c->autoscaler->weakest);
     if (c->weights_from == KW_WEIGHTS_NODE) g = KW_GRADE_UNKNOWN; /* how often a start finds them there */
     for (size_t i = 0; i < c->platform->n_facts; i++)

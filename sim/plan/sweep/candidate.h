@@ -77,6 +77,8 @@ struct kw_choice { /* one deployment of a candidate */
     uint32_t tp, dp,
         ep;        /* how a replica lies on its GPUs: the profile's kw_parallel, dp more where that tells one rank */
     uint32_t gpus; /* of a replica: tp dp */
+    struct kw_speculative speculative; /* tokens 0: none */
+    const struct kw_profile *draft;    /* of its draft model; NULL: it has none; borrowed */
     enum kw_term term;
     struct kw_sched_config sched;          /* from the profile, then overrides */
     uint32_t profile_seqs, profile_tokens; /* max_num_seqs and max_num_batched_tokens before those */
@@ -239,6 +241,8 @@ const char *kw_choice_spot_unknown(const struct kw_choice *c);
 /* Checks a finished choice for consistency, KW_ERANGE with a message naming the field. */
 enum kw_status kw_choice_check(const struct kw_choice *c, struct kw_error *err);
 
+/* "3 tokens a step drafted by llama-3.2-1b (steps published), right with probability 0.7 (2.533 tokens a step)": what the user said; "" without drafts. Returns buf. */
+char *kw_choice_drafting(const struct kw_choice *c, char *buf, size_t size);
 #define KW_CHOICE_SPLIT 64
 /* How a replica lies on its GPUs: "tp1", "tp1 dp2 ep2"; with " " as gap "tp 1". Returns buf. */
 char *kw_choice_split(const struct kw_choice *c, const char *gap, char buf[KW_CHOICE_SPLIT]);

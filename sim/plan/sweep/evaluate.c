@@ -121,7 +121,7 @@ enum kw_status kw_evaluate_outcome(const struct kw_candidate *c, const struct kw
     kw_i128 busy = 0, ready = 0, needed = 0;
     bool replicas = false;
     struct kw_ledger adapters = { 0 }; /* sums over the deployments */
-    uint64_t pings = 0, held = 0, found = 0;
+    uint64_t pings = 0, held = 0, found = 0, verified = 0, verified_tokens = 0;
     bool pooled = false;
     kw_ns held_ns = 0;
     int64_t hit = 0, prompts = 0;
@@ -159,6 +159,8 @@ enum kw_status kw_evaluate_outcome(const struct kw_candidate *c, const struct kw
         adapters.adapter_fetches += l->adapter_fetches;
         adapters.adapter_held += l->adapter_held;
         adapters.adapter_held_ns += l->adapter_held_ns;
+        verified += l->verified;
+        verified_tokens += l->verified_tokens;
         kw_ns active = l->phase[KW_PHASE_ACTIVE];
         busy += (kw_i128)active * choice->gpus;
         needed += (kw_i128)l->needed * choice->gpus;
@@ -191,6 +193,7 @@ enum kw_status kw_evaluate_outcome(const struct kw_candidate *c, const struct kw
     sample[KW_METRIC_PINGS] = pings ? (double)pings / o->passes : NAN;
     sample[KW_METRIC_FOUND_WARM] = pooled ? (double)found / o->passes : NAN;
     sample[KW_METRIC_PREFIX_HIT] = hit > 0 ? (double)hit / (double)prompts : NAN;
+    sample[KW_METRIC_DRAFT_TOKENS] = verified ? (double)verified_tokens / (double)verified : NAN;
     const struct kw_ledger *a = &adapters;
     bool adapted = a->adapter_requests > 0;
     sample[KW_METRIC_ADAPTER_COLD] = adapted ? (double)a->adapter_cold / (double)a->adapter_requests : NAN;

@@ -70,6 +70,9 @@ const struct kw_metric_info kw_metric_info[] = {
                                "replicas of public models that were ready for others' requests, in the place of a "
                                "start, in the "
                                "window; nan without any such model" },
+    [KW_METRIC_DRAFT_TOKENS] = { "tokens_per_step", "1",
+                                 "output tokens that a decode step brings a sequence whose drafted tokens it verifies, "
+                                 "mean; nan without speculative decoding" },
     [KW_METRIC_PREFIX_HIT] = { "prefix_hit", "1",
                                "share of the prompt tokens at replicas that their prefix caches held; nan where none "
                                "did" },

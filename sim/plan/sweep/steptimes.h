@@ -8,7 +8,7 @@
 struct kw_steptimes {
     struct kw_steptimes_entry {
         const struct kw_profile *profile;
-        uint32_t max_batch, max_tokens;
+        uint32_t max_batch, max_tokens, drafts;
         struct kw_steptime *steptime;
     } * e; /* [n], owned */
     size_t n;
@@ -20,5 +20,9 @@ void kw_steptimes_free(struct kw_steptimes *s); /* candidates that use them must
  * several threads at once. */
 enum kw_status kw_steptimes_get(struct kw_steptimes *s, const struct kw_profile *p, uint32_t max_batch,
                                 uint32_t max_tokens, const struct kw_steptime **out, struct kw_error *err);
+/* The same for steps with drafted tokens, kw_sched_config.draft_tokens of them a decoding sequence. */
+enum kw_status kw_steptimes_drafts(struct kw_steptimes *s, const struct kw_profile *p, uint32_t max_batch,
+                                   uint32_t max_tokens, uint32_t drafts, const struct kw_steptime **out,
+                                   struct kw_error *err);
 
 #endif

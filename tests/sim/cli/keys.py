@@ -98,6 +98,7 @@ TWO_BASES = dict(one({}, TUNED), adapters=[{"models": "x-" + k, "base": base, "r
 LAW = {"constant": "3"}
 LATENCY = {"ttft": {"constant": "0.4"}, "output_rate": {"constant": "90"}}
 PAIR = one(dict(GPU, platform="modal", gpu="L4", tp=2, keep_warm=1, max_replicas=1))
+DRAFTS = one(dict(GPU, platform="lambda", replicas=1, speculative={"tokens": 2, "acceptance": "0.6", "draft": "ngram"}))
 MOE = dict(one(dict(GPU, platform="modal", keep_warm=1, max_replicas=1)), model="qwen3-30b-a3b")
 GROQ = one(dict({"platform": "groq"}, **LATENCY))
 OPENAI = one(dict({"platform": "openai", "model": "gpt-4o"}, **LATENCY))
@@ -189,6 +190,9 @@ KEYS = {
     "deployments[].dp": does(MOE, 1, 2, wrong=(GROQ,)),
     "deployments[].ep": does(dict(MOE, deployments=[dict(MOE["deployments"][0], dp=2)]), 1, 2, wrong=(GROQ,)),
     "deployments[].link": does(PAIR, "pcie-5-peer", {"bandwidth_gb_s": "1", "latency_us": "50"}, wrong=(GROQ,)),
+    "deployments[].speculative.tokens": does(DRAFTS, 1, 4, wrong=(GROQ,)),
+    "deployments[].speculative.acceptance": does(DRAFTS, "0.2", ["0.9", "0.8"]),
+    "deployments[].speculative.draft": does(DRAFTS, {"ms": "3"}, "llama-3.2-1b"),
     "deployments[].profile": does(LAMBDA, "slow.json", UNSET, wrong=(GROQ,)),
     "deployments[].term": does(OPENAI, "on_demand", "batch"),
     "deployments[].spot.interruptions_per_hour": does(SPOT, "1", "30", wrong=(one(dict(CRUSOE, term="on_demand", spot={})),)),

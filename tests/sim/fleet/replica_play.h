@@ -38,7 +38,8 @@ struct load {
     struct kw_lora lora; /* adapters == NULL: none */
     struct kw_adapters adapters;
     double bytes[8];
-    uint32_t ranks; /* 0: one alone */
+    uint32_t ranks;               /* 0: one alone */
+    struct kw_speculative drafts; /* of c.draft_tokens */
 };
 struct outcome {
     kw_ns first[MANY], finish[MANY], end;
@@ -60,6 +61,7 @@ static void play(const struct load *l, const struct kw_steptime *time, enum kw_s
     if (lora.adapters) lora.adapters = &l->adapters;
     CHECK(kw_rng_init(&luck, 1, 0, KW_RNG_ADAPTER, &err) == KW_OK);
     CHECK(kw_replica_adapt(&r, &lora, false, &luck, &err) == KW_OK);
+    if (l->drafts.tokens) kw_replica_speculate(&r, &l->drafts);
     bool live[MANY] = { false }, killed = false;
     uint32_t slot[MANY], next = 0;
     for (kw_ns now = 0;;) {
@@ -166,7 +168,8 @@ static struct kw_steptime *draw_time(uint32_t max_batch, uint32_t ranks)
         tab.group = (struct kw_step_group){ .ranks = ranks, .pad_to = rnd(2) ? rnd(100) : 0, .experts = rc[7] };
         if (rnd(2)) tab.group.exchange = rc[6];
     }
-    CHECK(kw_steptime_compile(&t, &tab, max_batch, 600, &err) == KW_OK || !fprintf(stderr, "%s\n", err.msg));
+    CHECK(kw_steptime_compile_drafts(&t, &tab, max_batch, 600, KW_SCHED_MAX_DRAFTS, &err) == KW_OK ||
+          !fprintf(stderr, "%s\n", err.msg));
     return t;
 }
 
