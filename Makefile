@@ -44,7 +44,7 @@ $B/sim/io/results/version.c.o: $B/revision
 $B/sim/io/results/version.c.o: override CFLAGS += -DKW_GIT_REVISION='"$(shell cat $B/revision 2>/dev/null || echo unknown)"' \
   -DKW_BUILD_FLAGS='"$(CC) -O2 -ffp-contract=off -fopenmp$(if $(SAN), SAN=$(SAN))$(if $(NDEBUG), -DNDEBUG)"'
 # The event loop and what it calls at every event: worth 4 % of a replay. No flag here changes what a double is.
-HOT := engine/scheduler/scheduler.c engine/scheduler/kv_blocks.c calibrate/profile/steptime.c $(shell find sim/fleet -name '*.c')
+HOT := sim/core/files/csv.c sim/core/files/json_scan.c $(addprefix workloads/readers/,read_log.c record.c records.c rows.c row_ids.c timestamp.c time_form.c) engine/scheduler/scheduler.c engine/scheduler/kv_blocks.c calibrate/profile/steptime.c $(shell find sim/fleet -name '*.c')
 $(HOT:%=$B/%.o): override CFLAGS += $(if $(SAN),,-O3 -fno-math-errno)
 # gcc 12 takes more than five minutes for the inlined matrix kernels under both sanitizers; the one that sees reads beyond an array stays.
 $B/engine/cpu/cpu_kernels.c.o: override CFLAGS += $(if $(filter-out thread,$(SAN)),-fno-sanitize=undefined)

@@ -98,7 +98,7 @@ enum kw_status kw_focus_period(const struct kw_focus *f, kw_ns *from, kw_ns *to,
     enum kw_status st = KW_OK;
     bool zoned;
     for (int i = 0; i < 2 && st == KW_OK; i++)
-        if ((st = kw_timestamp_iso(f->x[KW_FOCUS_BEGIN + i], out[i], &zoned, err)) != KW_OK)
+        if ((st = kw_timestamp_iso(f->x[KW_FOCUS_BEGIN + i], NULL, out[i], &zoned, err)) != KW_OK)
             kw_where(err, column_name[KW_FOCUS_BEGIN + i], 0);
     if (st == KW_OK && *to <= *from)
         st = kw_fail(err, KW_ERANGE, "ChargePeriodEnd: want later than ChargePeriodStart, got '%.30s'",

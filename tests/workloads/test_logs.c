@@ -276,6 +276,19 @@ static void what_is_left_out_is_told(void)
     kw_trace_free(&t);
 }
 
+/* Words of the same length, alike in the middle and at the end, each have an answer of their own, row after row. */
+static void each_word_has_its_own_answer(void)
+{
+    char text[4000] = "time,model,in,out,ok\n";
+    size_t n = strlen(text);
+    for (int i = 0; i < 40; i++)
+        n += (size_t)snprintf(text + n, sizeof text - n, "2026-06-01T08:00:%02dZ,%s-large-1,5,2,%s\n", i,
+                              i % 3 ? "chatty" : "rerank", i % 2 ? "2002" : "2502");
+    CHECK(read_log(text, n, NULL, "arrival=time,prompt=in,output=out,model=model,status=ok:2002") == KW_OK);
+    CHECK(t.notes.not_generated == 14 && t.notes.dropped_failed == 13 && t.n == 13);
+    kw_trace_free(&t);
+}
+
 /* Where a provider's log says in which region it was called. */
 static void logs_say_where_requests_come_from(void)
 {
@@ -611,6 +624,7 @@ int main(void)
     RUN(each_format_is_found_and_counted);
     RUN(cut_anywhere);
     RUN(what_is_left_out_is_told);
+    RUN(each_word_has_its_own_answer);
     RUN(logs_say_where_requests_come_from);
     RUN(of_one_id_the_fullest_at_the_earliest_time);
     RUN(what_cannot_be_read_says_why);

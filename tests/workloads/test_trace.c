@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include "sim/core/files/json.h"
+#include "sim/core/rng.h"
 #include "tests/check.h"
 #include "tests/failmalloc.h"
 #include "workloads/readers/timestamp.h"
@@ -337,13 +338,43 @@ static void clocks_are_exact(void)
     for (size_t i = 0; i < sizeof iso / sizeof *iso; i++) {
         kw_ns got = -7;
         bool zoned;
-        enum kw_status st = kw_timestamp_iso((struct kw_span){ iso[i].text, strlen(iso[i].text) }, &got, &zoned, &err);
+        enum kw_status st =
+            kw_timestamp_iso((struct kw_span){ iso[i].text, strlen(iso[i].text) }, NULL, &got, &zoned, &err);
         enum kw_status want = iso[i].want == -1 ? KW_ERANGE : iso[i].want == -2 ? KW_EPARSE : KW_OK;
         if (st != want || (st == KW_OK && got != iso[i].want)) {
             CHECK(!"iso clock");
             fprintf(stderr, "  '%s' gave %d, %lld\n", iso[i].text, st, (long long)got);
         }
     }
+}
+
+/* Whatever time was read before, a time reads the same. */
+static void minutes_known_and_new_read_alike(void)
+{
+    static const char *const minute[] = { "2026-05-31 09:00", "2026-05-31T09:00", "2026-05-31 09:01",
+                                          "2026-05-31 9:010", "2026/05/31 09:00", "2026-02-30 00:00",
+                                          "1969-12-31 23:59", "1970-01-01 00:00" };
+    static const char *const rest[] = { "",   ":07",  ":07.25",    ":60.1234567899", ":61",
+                                        ":7", ":00Z", ":00+02:00", " +0100",         ":00 x" };
+    enum { MINUTES = sizeof minute / sizeof *minute, RESTS = sizeof rest / sizeof *rest };
+    struct kw_minute last = { .at = 0 };
+    uint64_t draw = 1;
+    for (int i = 0; i < 20000; i++) {
+        char text[60];
+        draw = kw_mix64(draw);
+        int n =
+            snprintf(text, sizeof text, "%s%s", minute[draw % 3 ? 0 : draw / 3 % MINUTES], rest[(draw >> 32) % RESTS]);
+        const struct kw_span s = { text, (size_t)n };
+        kw_ns want = -1, got = -1;
+        bool zoned_want, zoned_got;
+        struct kw_error err_want = { .msg = "" }, err_got = { .msg = "" };
+        enum kw_status st = kw_timestamp_iso(s, NULL, &want, &zoned_want, &err_want);
+        bool same = kw_timestamp_iso(s, &last, &got, &zoned_got, &err_got) == st && got == want &&
+                    zoned_got == zoned_want && !strcmp(err_want.msg, err_got.msg);
+        if (!same) fprintf(stderr, "  '%s' gave %lld '%s'\n", text, (long long)got, err_got.msg);
+        CHECK(same);
+    }
+    CHECK(last.at > 0);
 }
 
 /* data gzipped with zlib into out; returns its length. */
@@ -953,6 +984,7 @@ int main(void)
     RUN(vidur_and_servegen);
     RUN(generic_csv_and_jsonl);
     RUN(clocks_are_exact);
+    RUN(minutes_known_and_new_read_alike);
     RUN(gzip_whole_truncated_corrupt);
     RUN(binary_long_lines_and_files);
     RUN(sha256_known_answers);

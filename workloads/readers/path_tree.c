@@ -7,7 +7,7 @@ static_assert(KW_MAP_PATHS <= 64 && KW_MAP_PATH <= 256, "cells are bits, and pla
 
 void kw_path_tree_free(struct kw_path_tree *t)
 {
-    free(t->node), free(t->step), free(t->open);
+    free(t->node), free(t->step), free(t->open), free(t->guess);
     memset(t, 0, sizeof *t);
 }
 
@@ -99,7 +99,8 @@ enum kw_status kw_path_tree_make(struct kw_path_tree *t, const struct kw_columns
     memset(t, 0, sizeof *t);
     for (size_t i = 0; i < c->n_paths; i++) all[i] = (uint16_t)(i << 8);
     assert(c->n_paths); /* else the root were the node of none */
-    bool ok = node_of(t, all, 0, false, &node) && node_of(t, all, c->n_paths, false, &node);
+    bool ok = (t->guess = calloc(KW_PATH_GUESSES, sizeof *t->guess)) && node_of(t, all, 0, false, &node) &&
+              node_of(t, all, c->n_paths, false, &node);
     for (uint32_t i = 0; ok && i < t->n_nodes; i++) ok = add_steps(t, c, i); /* which makes the nodes behind */
     if (ok) return KW_OK;
     kw_path_tree_free(t);

@@ -6,6 +6,7 @@
 #include <string.h>
 #include "sim/core/span.h"
 #include "sim/core/status.h"
+#include "sim/core/files/word_scan.h"
 #include "workloads/readers/column_map.h"
 
 enum { KW_PATH_NONE, KW_PATH_ROOT }; /* nodes: of no path, of all of them */
@@ -24,10 +25,20 @@ struct kw_path_node {
     uint32_t slot[64]; /* index + 1 into tree->step, 0: none */
 };
 
+/* The i-th key of a record, which is mostly that of the record before: compared with it, it need not be searched for its end
+ * and looked up (as Mison does: Li et al., PVLDB 10(10), 2017, 1118-1129). Node 0: none. */
+struct kw_path_guess {
+    const struct kw_path_step *step; /* of the node, or NULL */
+    uint32_t node, n;                /* bytes of text */
+    char text[32];                   /* "key": */
+};
+enum { KW_PATH_GUESSES = 64 };
+
 struct kw_path_tree { /* zeroed is empty; 0 nodes: not made */
     struct kw_path_node *node;
     struct kw_path_step *step;
-    uint16_t *open; /* cell << 8 | where the rest of its path begins */
+    uint16_t *open;              /* cell << 8 | where the rest of its path begins */
+    struct kw_path_guess *guess; /* [KW_PATH_GUESSES] */
     size_t n_nodes, n_steps, n_open, node_cap, step_cap, open_cap;
 };
 
@@ -41,6 +52,15 @@ static inline uint32_t kw_path_slot(struct kw_span key)
     return ((unsigned char)key.p[0] * 5u + (unsigned char)key.p[key.n - 1] * 3u + (uint32_t)key.n) & 63;
 }
 
+/* Are a[0..n) and b[0..n) the same? Keys are too short for a call of memcmp. */
+static inline bool kw_path_same(const char *a, const char *b, size_t n)
+{
+    for (; n >= 8; n -= 8, a += 8, b += 8)
+        if (kw_word_at(a) != kw_word_at(b)) return false;
+    while (n && a[n - 1] == b[n - 1]) n--;
+    return !n;
+}
+
 /* The step of a node by this key, or NULL. */
 static inline const struct kw_path_step *kw_path_tree_step(const struct kw_path_tree *t, uint32_t node,
                                                            struct kw_span key)
@@ -48,9 +68,15 @@ static inline const struct kw_path_step *kw_path_tree_step(const struct kw_path_
     const struct kw_path_step *s;
     for (uint32_t i = t->node[node].slot[kw_path_slot(key)]; i; i = s->other) {
         s = &t->step[i - 1];
-        if (s->key.n == key.n && memcmp(s->key.p, key.p, key.n) == 0) return s;
+        if (s->key.n == key.n && kw_path_same(s->key.p, key.p, key.n)) return s;
     }
     return NULL;
+}
+
+/* Is the text guessed what stands at p? false, too, where fewer than 32 bytes are left to look at. */
+static inline bool kw_path_guessed(const struct kw_path_guess *g, uint32_t node, const char *p, const char *end)
+{
+    return g->node == node && end - p >= 32 && kw_word_alike32(g->text, p) >= g->n;
 }
 
 #endif

@@ -16,12 +16,15 @@
 enum { HEAD = 64 << 10, SAMPLES = 500 };
 static const uint64_t most_in_bucket = 100000000;
 
-/* What a word means is asked once while rows repeat it, and mostly they do. */
-struct answer {
-    char word[80];
-    size_t n;
-    enum kw_cell_kind kind;
-    bool known, yes;
+/* What a word means is asked once while rows repeat it, and mostly they do; a few at a time, for models take turns. */
+enum { ANSWERS = 8 };
+struct answers {
+    struct answer {
+        char word[80];
+        size_t n;
+        enum kw_cell_kind kind;
+        bool known, yes;
+    } of[ANSWERS];
 };
 
 struct kw_log {
@@ -41,26 +44,32 @@ struct kw_log {
     bool grouped_dots; /* "2.028" is 2028: a spreadsheet's file with semicolons */
     kw_ns shift;       /* added to local times after summer time ended */
     kw_ns stamp;       /* arrival as the record has it, less the duration: what its other times count from */
-    bool observes;     /* the map tells when tokens came */
+    struct kw_minute minute;
+    bool observes; /* the map tells when tokens came */
     kw_ns last_local;
     bool accounts; /* whose a request is, and what it cost */
     char owner[KW_NAME_MAX + 1];
     kw_ns bucket; /* length, where no column says its end */
-    struct answer passes[KW_MAP_FILTERS], succeeded, hit, generates;
+    struct answers passes[KW_MAP_FILTERS], succeeded, hit, generates;
     struct kw_rng rng;
 };
 
 /* ---- values ---- */
 
-static bool is_blank(const struct kw_cell *x)
+static bool is_blank_word(struct kw_span x)
 {
     static const char *const blank[] = { "",    "null", "NULL", "None", "nan", "NaN", "NA",
                                          "N/A", "n/a",  "-",    "\\N",  "-1",  "-1.0" };
+    for (size_t i = 0; i < sizeof blank / sizeof *blank; i++)
+        if (strlen(blank[i]) == x.n && memcmp(blank[i], x.p, x.n) == 0) return true;
+    return false;
+}
+
+static inline bool is_blank(const struct kw_cell *x)
+{
     if (x->kind == KW_CELL_ABSENT || x->kind == KW_CELL_NULL) return true;
     if (x->text.n > 4 || (x->text.n && *x->text.p >= '0' && *x->text.p <= '9')) return false;
-    for (size_t i = 0; i < sizeof blank / sizeof *blank; i++)
-        if (strlen(blank[i]) == x->text.n && memcmp(blank[i], x->text.p, x->text.n) == 0) return true;
-    return false;
+    return is_blank_word(x->text);
 }
 
 /* Digits in groups of three behind the first: 1,234,567. */
@@ -145,6 +154,13 @@ static bool among(struct kw_span x, const char *words)
         w += n + (w[n] == '|');
     }
     return false;
+}
+
+/* Where the answer to this word is, or belongs. */
+static struct answer *answer_of(struct answers *a, const struct kw_cell *x)
+{
+    size_t n = x->text.n;
+    return &a->of[n ? (n + 3 * (unsigned char)x->text.p[n / 2] + (unsigned char)x->text.p[n - 1]) % ANSWERS : 0];
 }
 
 static bool remembers(const struct answer *a, const struct kw_cell *x)
@@ -256,7 +272,7 @@ static enum kw_status arrival(struct kw_log *g, const struct kw_cell *cell, kw_n
         enum kw_status st = kw_time_settle(&s, g->map.path[g->map.arrival.alt[0].term[0].path], &g->unit, &why, err);
         if (st != KW_OK) return st;
     }
-    enum kw_status st = kw_time_read(x->text, g->unit, out, &zoned, err);
+    enum kw_status st = kw_time_read(x->text, g->unit, &g->minute, out, &zoned, err);
     if (st != KW_OK) return st;
     if (!zoned) {
         kw_ns back = g->last_local - *out;
@@ -328,14 +344,14 @@ static enum kw_status read_counts(struct kw_log *g, const struct kw_cell *cell, 
 }
 
 /* When a time column says it was, counted from the arrival. KW_EPARSE, KW_ERANGE: it is no time. */
-static enum kw_status since_arrival(const struct kw_log *g, const struct kw_cell *cell, const struct kw_map_field *f,
+static enum kw_status since_arrival(struct kw_log *g, const struct kw_cell *cell, const struct kw_map_field *f,
                                     kw_ns *out, bool *said, struct kw_error *err)
 {
     const struct kw_cell *x = one(cell, f);
     bool zoned;
     *said = f->n && !is_blank(x);
     if (!*said) return KW_OK;
-    enum kw_status st = kw_time_read(x->text, g->unit, out, &zoned, err);
+    enum kw_status st = kw_time_read(x->text, g->unit, &g->minute, out, &zoned, err);
     if (st == KW_OK) *out -= g->stamp;
     return st;
 }
@@ -451,7 +467,7 @@ static enum kw_status push_bucket(struct kw_log *g, const struct kw_cell *cell, 
     bool zoned;
     enum kw_status st = KW_OK;
     if (g->map.end.n && !is_blank(end)) {
-        if ((st = kw_time_read(end->text, g->unit, &length, &zoned, err)) != KW_OK) return st;
+        if ((st = kw_time_read(end->text, g->unit, &g->minute, &length, &zoned, err)) != KW_OK) return st;
         length -= whole.at;
     }
     if (length <= 0)
@@ -501,7 +517,8 @@ static bool names_generator(struct kw_span model)
 static uint64_t *left_out_as(struct kw_log *g, const struct kw_cell *cell)
 {
     struct kw_trace_notes *k = &g->r->t.notes;
-#define ASKED(a, x, question) (remembers(a, x) ? (a)->yes : remember(a, x, question))
+    struct answer *at;
+#define ASKED(a, x, question) (remembers(at = answer_of(a, x), x) ? at->yes : remember(at, x, question))
     for (size_t i = 0; i < g->map.n_where; i++) {
         const struct kw_map_filter *f = &g->map.where[i];
         if (!ASKED(&g->passes[i], &cell[f->path], passes(f, cell))) return &k->filtered;

@@ -145,10 +145,9 @@ static bool attributes(struct walk *w, uint32_t node, int depth)
     return true;
 }
 
-/* The value at p into the cells of `ends`, and on along the paths of the node. */
+/* The value at p, behind blanks, into the cells of `ends`, and on along the paths of the node. */
 static bool value(struct walk *w, uint32_t node, uint64_t ends, struct kw_span key, int depth)
 {
-    kw_json_scan_blank(&w->s);
     const char *begin = w->s.p;
     bool can_enter = node != KW_PATH_NONE && begin < w->s.end && depth < KW_JSON_MAX_DEPTH;
     if (can_enter && *begin == '{') {
@@ -158,7 +157,6 @@ static bool value(struct walk *w, uint32_t node, uint64_t ends, struct kw_span k
     } else if (!kw_json_scan_value(&w->s, depth)) {
         return false;
     }
-    if (!ends && node == KW_PATH_NONE) return true;
     struct kw_cell x = kw_cell_of(begin, (size_t)(w->s.p - begin));
     if (ends && !fill(w, ends, x, key)) return false;
     if (node != KW_PATH_NONE && x.kind == KW_CELL_TEXT && x.text.n && *x.text.p == '{') {
@@ -173,10 +171,32 @@ static bool value(struct walk *w, uint32_t node, uint64_t ends, struct kw_span k
     return true;
 }
 
+/* The next key of an object, and its step among those of the node. */
+static bool next_key(struct walk *w, uint32_t node, struct kw_span *key, const struct kw_path_step **step)
+{
+    struct kw_path_guess *g = &w->r->tree.guess[w->r->n_keys++ % KW_PATH_GUESSES];
+    const char *p = w->s.p + (w->s.p < w->s.end && *w->s.p == ' '), *end;
+    if (kw_path_guessed(g, node, p, w->s.end)) {
+        *key = (struct kw_span){ p + 1, g->n - 3 };
+        *step = g->step;
+        w->s.p = p + g->n;
+        return true;
+    }
+    if (!kw_json_scan_key(&w->s, &key->p, &end)) return false;
+    key->n = (size_t)(end - key->p);
+    *step = kw_path_tree_step(&w->r->tree, node, *key);
+    if (key->n + 3 <= sizeof g->text && w->s.p == end + 2) {
+        *g = (struct kw_path_guess){ .step = *step, .node = node, .n = (uint32_t)key->n + 3 };
+        memcpy(g->text, key->p - 1, g->n);
+    }
+    return true;
+}
+
 /* p on '{'. */
 static bool object(struct walk *w, uint32_t node, int depth)
 {
-    const char *begin, *end;
+    const struct kw_path_step *step;
+    struct kw_span key;
     bool more = true;
     w->s.p++;
     kw_json_scan_blank(&w->s);
@@ -185,15 +205,14 @@ static bool object(struct walk *w, uint32_t node, int depth)
         return true;
     }
     while (more) {
-        if (!kw_json_scan_key(&w->s, &begin, &end)) return false;
-        struct kw_span key = { begin, (size_t)(end - begin) };
-        const struct kw_path_step *step = kw_path_tree_step(&w->r->tree, node, key);
+        if (!next_key(w, node, &key, &step)) return false;
         uint32_t on = step ? step->next : KW_PATH_NONE;
         kw_json_scan_blank(&w->s);
         if (key.n == 10 && w->s.p < w->s.end && *w->s.p == '[' && !memcmp(key.p, "attributes", 10))
             on = step ? step->attributes : node; /* "gen_ai.x" is looked for here, too */
-        if (!value(w, on, step ? step->ends : 0, key, depth + 1)) return false;
-        if (!kw_json_scan_next(&w->s, '}', &more)) return false;
+        bool ok = step || on != KW_PATH_NONE ? value(w, on, step ? step->ends : 0, key, depth + 1)
+                                             : kw_json_scan_value(&w->s, depth + 1); /* no path asks for it */
+        if (!ok || !kw_json_scan_next(&w->s, '}', &more)) return false;
     }
     return true;
 }
@@ -221,6 +240,7 @@ enum kw_status kw_record_json(struct kw_record *r, const struct kw_columns *c, s
     enum kw_status st = ready(r, c, err);
     if (st == KW_OK) st = room(r, text.n, err);
     if (st != KW_OK) return st;
+    r->n_keys = 0;
     kw_json_scan_blank(&w.s);
     if (w.s.p >= w.s.end || *w.s.p != '{') {
         w.s.want = "a JSON object '{'";
@@ -245,6 +265,7 @@ enum kw_status kw_record_nested(struct kw_record *r, const struct kw_columns *c,
     const struct kw_path_step *step = kw_path_tree_step(&r->tree, KW_PATH_ROOT, (struct kw_span){ column, column_n });
     if (!step || step->next == KW_PATH_NONE) return KW_OK;
     if (r->scratch_n == 0 && (st = room(r, text.n, err)) != KW_OK) return st;
+    r->n_keys = 0;
     if (r->scratch_cap - r->scratch_n < text.n) return KW_OK; /* JSON within JSON within a field: not looked into */
     if (!(*w.s.p == '{' ? object(&w, step->next, 1) : attributes(&w, step->next, 1)) && w.st != KW_OK) return w.st;
     return KW_OK;

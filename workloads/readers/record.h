@@ -25,6 +25,7 @@ struct kw_cell {
 struct kw_record {                     /* of one map as long as it lives; zeroed is empty */
     struct kw_cell cell[KW_MAP_PATHS]; /* [paths of the map] */
     struct kw_path_tree tree;          /* of the map, made when it is first needed; owned */
+    size_t n_keys;                     /* keys met in the text that is walked */
     char *scratch;                     /* JSON texts found inside strings, unescaped; owned */
     size_t scratch_n, scratch_cap;
 };

@@ -51,67 +51,71 @@ static enum kw_status hand_on(struct pass *p, struct kw_error *err)
 /* ---- CSV ---- */
 
 struct csv_columns {
-    int of_path[KW_MAP_PATHS]; /* its column, or -1 */
-    int nested[KW_CSV_MAX];    /* columns whose cells are looked into as JSON */
-    size_t n_nested;
-    bool used[KW_CSV_MAX];
+    struct csv_cell {
+        uint8_t path, column;
+    } plain[KW_MAP_PATHS];       /* paths that are a column's name */
+    uint8_t nested[KW_CSV_MAX];  /* columns whose cells are looked into as JSON */
+    uint16_t wanted[KW_CSV_MAX]; /* all of them, ascending */
+    size_t n_plain, n_nested, n_wanted;
 };
+
+/* Does a path lead on into this column's cells? */
+static bool leads_into(const char *path, struct kw_span column)
+{
+    return !strncmp(path, column.p, column.n) && path[column.n] == '.';
+}
 
 static enum kw_status csv_columns(const struct kw_columns *map, const struct kw_csv *t, struct csv_columns *k,
                                   struct kw_error *err)
 {
-    bool have[KW_MAP_PATHS];
+    bool have[KW_MAP_PATHS], wanted[KW_CSV_MAX] = { false };
     int ignored;
-    memset(k, 0, sizeof *k);
+    *k = (struct csv_columns){ .n_plain = 0 };
     for (size_t i = 0; i < map->n_paths; i++) {
-        int at = k->of_path[i] = kw_csv_column(t, map->path[i]);
-        for (size_t j = (size_t)at + 1; at >= 0 && j < t->n; j++)
+        int at = kw_csv_column(t, map->path[i]);
+        have[i] = at >= 0;
+        if (!have[i]) continue;
+        for (size_t j = (size_t)at + 1; j < t->n; j++)
             if (t->name[j].n == t->name[at].n && !memcmp(t->name[j].p, t->name[at].p, t->name[at].n))
                 return kw_fail(err, KW_EPARSE, "column '%s' is there twice (columns %d and %zu)", map->path[i], at + 1,
                                j + 1);
+        k->plain[k->n_plain++] = (struct csv_cell){ (uint8_t)i, (uint8_t)at };
+        wanted[at] = true;
     }
-    for (size_t j = 0; j < t->n; j++)
+    for (size_t j = 0; j < t->n; j++) {
+        bool nested = false;
         for (size_t i = 0; i < map->n_paths; i++) {
-            const char *path = map->path[i];
-            if (k->of_path[i] >= 0 || strncmp(path, t->name[j].p, t->name[j].n) || path[t->name[j].n] != '.') continue;
-            k->nested[k->n_nested++] = (int)j;
-            k->used[j] = true;
-            break;
+            if (kw_csv_column(t, map->path[i]) >= 0 || !leads_into(map->path[i], t->name[j])) continue;
+            have[i] = nested = true;
         }
-    for (size_t i = 0; i < map->n_paths; i++) {
-        have[i] = k->of_path[i] >= 0;
-        if (have[i]) k->used[k->of_path[i]] = true;
-        for (size_t j = 0; j < k->n_nested && !have[i]; j++) {
-            struct kw_span name = t->name[k->nested[j]];
-            have[i] = !strncmp(map->path[i], name.p, name.n) && map->path[i][name.n] == '.';
-        }
+        if (nested) k->nested[k->n_nested++] = (uint8_t)j;
+        if (nested || wanted[j]) k->wanted[k->n_wanted++] = (uint16_t)j;
     }
     const char *lack = kw_columns_lack(map, have);
     return lack ? kw_csv_need(t, lack, &ignored, err) : KW_OK;
 }
 
+/* Of the columns that are read; another one's cell may be anything. */
 static bool is_header(const struct kw_csv *t)
 {
-    for (size_t i = 0; i < t->n; i++) {
-        struct kw_span x = kw_span_trimmed(t->field[i]);
-        if (x.n != t->name[i].n || memcmp(x.p, t->name[i].p, x.n)) return false;
+    for (size_t k = 0; k < t->n_wanted; k++) {
+        const struct kw_span *name = &t->name[t->wanted[k]], x = kw_span_trimmed(t->field[t->wanted[k]]);
+        if (x.n != name->n || memcmp(x.p, name->p, x.n)) return false;
     }
     return true;
 }
 
 static enum kw_status csv_row(struct pass *p, const struct kw_csv *t, const struct csv_columns *k, struct kw_error *err)
 {
-    struct kw_records *in = p->in;
-    const struct kw_columns *map = in->map;
+    struct kw_record *r = &p->in->record;
+    const struct kw_columns *map = p->in->map;
     enum kw_status st = KW_OK;
-    in->record.scratch_n = 0;
-    for (size_t i = 0; i < map->n_paths; i++)
-        in->record.cell[i] = k->of_path[i] < 0
-                                 ? (struct kw_cell){ .kind = KW_CELL_ABSENT }
-                                 : (struct kw_cell){ KW_CELL_TEXT, kw_span_trimmed(t->field[k->of_path[i]]) };
+    kw_record_clear(r, map, 0);
+    for (size_t i = 0; i < k->n_plain; i++)
+        r->cell[k->plain[i].path] = (struct kw_cell){ KW_CELL_TEXT, kw_span_trimmed(t->field[k->plain[i].column]) };
     for (size_t i = 0; i < k->n_nested && st == KW_OK; i++) {
         struct kw_span name = t->name[k->nested[i]];
-        st = kw_record_nested(&in->record, map, name.p, name.n, t->field[k->nested[i]], err);
+        st = kw_record_nested(r, map, name.p, name.n, t->field[k->nested[i]], err);
     }
     if (st != KW_OK) return unreadable(p, st);
     return hand_on(p, err);
@@ -126,7 +130,8 @@ static enum kw_status csv(struct pass *p, struct kw_error *err)
     p->in->sep = t.sep;
     p->in->line = t.line;
     if (st == KW_OK) st = csv_columns(p->in->map, &t, &k, err);
-    t.wanted = k.used;
+    t.wanted = k.wanted;
+    t.n_wanted = k.n_wanted;
     while (st == KW_OK) {
         st = kw_csv_next(&t, &more, err);
         p->in->line = t.line;

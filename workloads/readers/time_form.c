@@ -209,7 +209,8 @@ enum kw_status kw_time_settle(const struct kw_time_samples *s, const char *colum
                    s->hi);
 }
 
-enum kw_status kw_time_read(struct kw_span text, enum kw_unit unit, kw_ns *out, bool *zoned, struct kw_error *err)
+enum kw_status kw_time_read(struct kw_span text, enum kw_unit unit, struct kw_minute *last, kw_ns *out, bool *zoned,
+                            struct kw_error *err)
 {
     static const int exp10[] = { [KW_UNIT_S] = 9, [KW_UNIT_MS] = 6, [KW_UNIT_US] = 3, [KW_UNIT_NS] = 0 };
     char iso[80];
@@ -240,8 +241,8 @@ enum kw_status kw_time_read(struct kw_span text, enum kw_unit unit, kw_ns *out, 
                            : unit == KW_UNIT_DMY ? "31.05.2026 09:00:00"
                                                  : "20260531090000",
                            (int)(text.n < 40 ? text.n : 40), text.p);
-        return kw_timestamp_iso((struct kw_span){ iso, strlen(iso) }, out, zoned, err);
-    default: return kw_timestamp_iso(text, out, zoned, err);
+        return kw_timestamp_iso((struct kw_span){ iso, strlen(iso) }, last, out, zoned, err);
+    default: return kw_timestamp_iso(text, last, out, zoned, err);
     }
 }
 

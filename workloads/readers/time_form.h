@@ -7,6 +7,7 @@
 #include "sim/core/status.h"
 #include "sim/core/units.h"
 #include "workloads/readers/column_map.h"
+#include "workloads/readers/timestamp.h"
 
 struct kw_time_samples { /* of one column; zeroed at first */
     size_t n, numbers, dates, day_first, month_first, meridiem, zoned;
@@ -25,7 +26,8 @@ enum kw_status kw_time_settle(const struct kw_time_samples *s, const char *colum
 
 /* One time to ns: since 1970-01-01 UTC for dates, as counted for numbers. A date without a zone is taken as UTC; *zoned
  * says whether it had one. KW_EPARSE, KW_ERANGE. */
-enum kw_status kw_time_read(struct kw_span text, enum kw_unit unit, kw_ns *out, bool *zoned, struct kw_error *err);
+enum kw_status kw_time_read(struct kw_span text, enum kw_unit unit, struct kw_minute *last, kw_ns *out, bool *zoned,
+                            struct kw_error *err);
 
 /* Is the local time t ns after 1970 within the night in which summer time ends, in the EU (last Sunday of October) or in
  * the US (first Sunday of November)? Then clocks show an hour twice. */

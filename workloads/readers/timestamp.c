@@ -112,42 +112,77 @@ static bool read_zone(const char **p, const char *end, int64_t *zone, bool *zone
     return true;
 }
 
-/* HH:MM[:SS[.fraction]] at *p. */
-static bool read_clock(const char **at, const char *end, int *h, int *m, int *sec, int64_t *frac)
+struct civil {
+    int year, month, day, hour, minute;
+};
+
+/* "YYYY-MM-DD" and, if more follows, "[ |T]HH:MM" at *at. */
+static bool read_minute(const char **at, const char *end, struct civil *c)
 {
     const char *p = *at;
-    int64_t unit = KW_NS_PER_S / 10;
-    if (end - p < 5 || !fixed(p, 2, h) || p[2] != ':' || !fixed(p + 3, 2, m)) return false;
-    p += 5;
-    if (end - p >= 3 && *p == ':') {
-        if (!fixed(p + 1, 2, sec)) return false;
-        p += 3;
-        if (p < end && (*p == '.' || *p == ','))
-            for (p++; p < end && digit(*p); p++, unit /= 10) *frac += (*p - '0') * unit;
+    bool date = end - p >= 10 && fixed(p, 4, &c->year) && (p[4] == '-' || p[4] == '/') && fixed(p + 5, 2, &c->month) &&
+                p[7] == p[4] && fixed(p + 8, 2, &c->day);
+    c->hour = c->minute = 0;
+    if (!date) return false;
+    p += 10;
+    if (p < end) {
+        if ((*p != ' ' && *p != 'T') || end - p < 6 || !fixed(p + 1, 2, &c->hour) || p[3] != ':' ||
+            !fixed(p + 4, 2, &c->minute))
+            return false;
+        p += 6;
     }
     *at = p;
     return true;
 }
 
-enum kw_status kw_timestamp_iso(struct kw_span s, kw_ns *out, bool *zoned, struct kw_error *err)
+/* [:SS[.fraction]] at *at; the fraction in ns. */
+static bool read_seconds(const char **at, const char *end, int *sec, int64_t *frac)
+{
+    static const int64_t unit[] = { 1000000000, 100000000, 10000000, 1000000, 100000, 10000, 1000, 100, 10, 1 };
+    const char *p = *at;
+    int n = 0;
+    *sec = 0;
+    *frac = 0;
+    if (end - p < 3 || *p != ':') return true;
+    if (!fixed(p + 1, 2, sec)) return false;
+    p += 3;
+    if (p < end && (*p == '.' || *p == ','))
+        for (p++; p < end && digit(*p); p++)
+            if (n < 9) *frac = *frac * 10 + (*p - '0'), n++;
+    *frac *= unit[n];
+    *at = p;
+    return true;
+}
+
+static bool minute_exists(const struct civil *c)
 {
     static const int month_days[] = { 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31 };
+    int leap = (c->year % 4 == 0 && c->year % 100 != 0) || c->year % 400 == 0;
+    return c->year >= 1970 && c->year <= 2261 && c->month >= 1 && c->month <= 12 && c->day >= 1 &&
+           c->day <= month_days[c->month - 1] + (c->month == 2 && leap) && c->hour <= 23 && c->minute <= 59;
+}
+
+enum kw_status kw_timestamp_iso(struct kw_span s, struct kw_minute *last, kw_ns *out, bool *zoned, struct kw_error *err)
+{
     const char *p = s.p, *end = s.p + s.n;
-    int Y, M, D, h = 0, m = 0, sec = 0;
-    int64_t frac = 0, zone;
-    bool date = s.n >= 10 && fixed(p, 4, &Y) && (p[4] == '-' || p[4] == '/') && fixed(p + 5, 2, &M) && p[7] == p[4] &&
-                fixed(p + 8, 2, &D);
+    struct civil c = { .year = 0 };
+    int sec;
+    int64_t frac, zone;
+    const bool known = last && s.n > sizeof last->text && !memcmp(last->text, p, sizeof last->text);
     *zoned = false;
-    if (date) p += 10;
-    if (!date || (p < end && *p != ' ' && *p != 'T') || (p < end && (p++, !read_clock(&p, end, &h, &m, &sec, &frac))))
+    if (known) p += sizeof last->text;
+    if ((!known && !read_minute(&p, end, &c)) || !read_seconds(&p, end, &sec, &frac))
         return kw_fail(err, KW_EPARSE, "want a time such as 2023-11-16 18:17:03.97996, got '%.*s'", SHOW(s));
     if (!read_zone(&p, end, &zone, zoned)) return kw_fail(err, KW_EPARSE, "time zone of '%.*s' is malformed", SHOW(s));
     if (p != end) return kw_fail(err, KW_EPARSE, "text after the time in '%.*s'", SHOW(s));
-    int leap = (Y % 4 == 0 && Y % 100 != 0) || Y % 400 == 0;
-    if (Y < 1970 || Y > 2261 || M < 1 || M > 12 || D < 1 || D > month_days[M - 1] + (M == 2 && leap) || h > 23 ||
-        m > 59 || sec > 60)
+    if ((!known && !minute_exists(&c)) || sec > 60)
         return kw_fail(err, KW_ERANGE, "no such time: '%.*s' (years 1970 to 2261)", SHOW(s));
-    int64_t t = days_since_1970(Y, M, D) * 86400 + h * 3600 + m * 60 + sec - zone;
+    int64_t minute = known ? last->at : days_since_1970(c.year, c.month, c.day) * 86400 + c.hour * 3600 + c.minute * 60;
+    if (!known && last && s.n > sizeof last->text) {
+        memcpy(last->text, s.p, sizeof last->text);
+        last->at = minute;
+    }
+    int64_t t = minute + sec - zone;
     if (t < 0) return kw_fail(err, KW_ERANGE, "'%.*s' is before 1970", SHOW(s));
     *out = t * KW_NS_PER_S + frac;
     return KW_OK;

@@ -50,54 +50,41 @@ static enum split find_fields(const char *line, size_t n, char sep, struct kw_sp
     return ends_inside_quotes(line, end, sep) ? OPEN : TOO_MANY;
 }
 
-/* One field as it is written, in quotes or not; false where the slower search has to look. */
-static bool put_field(struct kw_span *field, bool *doubled, size_t *k, const char *p, size_t n)
+/* Where each field of line[0..n) ends, into stop[0..*count), which has room for 64 more, for text whose quotes all stand where they open a field, close
+ * it, or are doubled; 64 bytes at a time: a byte lies inside quotes where an odd number of them are before it (Langdale and
+ * Lemire, Parsing Gigabytes of JSON per Second, VLDB Journal 28, 2019, 3.1.1). KW_SOURCE_SLACK bytes behind the line are
+ * read, whatever they are. false: it is not so, a quote stays open, or there are too many fields. */
+static bool find_stops(const char *line, size_t n, char sep, uint32_t *stop, size_t *count)
 {
-    if (*k == KW_CSV_MAX) return false;
-    doubled[*k] = n && *p == '"'; /* maybe: undouble looks */
-    if (doubled[*k]) {
-        if (n < 2 || p[n - 1] != '"') return false;
-        p++, n -= 2;
-    }
-    field[(*k)++] = (struct kw_span){ p, n };
-    return true;
-}
-
-/* The same for text whose quotes all stand where they open a field, close it, or are doubled, 64 bytes at a time: a byte
- * lies inside quotes where an odd number of them are before it (Langdale and Lemire, Parsing Gigabytes of JSON per Second,
- * VLDB Journal 28, 2019, 3.1.1). false: it is not so, or a quote stays open. */
-static bool find_fields_fast(const char *line, size_t n, char sep, struct kw_span *field, bool *doubled, size_t *count)
-{
-    uint64_t open = 0, before = 1; /* all bits: inside quotes; a separator or a quote just before */
-    size_t k = 0, start = 0;
-    for (size_t at = 0; at < n; at += 64) {
-        char padded[64];
-        const char *p = line + at;
-        if (n - at < 64) {
-            memset(padded, 0, sizeof padded);
-            p = memcpy(padded, p, n - at);
+    uint64_t open = 0;               /* all bits: inside quotes */
+    uint64_t before = 1, closed = 0; /* the byte before: a separator or a quote; a quote that closes */
+    size_t k = 0;
+    for (size_t at = 0; at <= n; at += 64) {
+        uint64_t quote = kw_word_mask(line + at, '"'), sought = kw_word_mask(line + at, sep);
+        if (n - at < 64) { /* the line's end is a separator, too */
+            uint64_t end = UINT64_C(1) << (n - at);
+            quote &= end - 1;
+            sought = (sought & (end - 1)) | end;
         }
-        uint64_t quote = kw_word_mask(p, '"'), stop = kw_word_mask(p, sep);
         uint64_t inside = quote ? kw_word_parity(quote) ^ open : open;
-        stop &= ~inside;
-        if (quote & inside & ~((stop | quote) << 1 | before)) return false; /* opens in the midst of a field */
-        before = (stop | quote) >> 63;
+        sought &= ~inside;
+        uint64_t edge = quote | sought, opens = quote & inside, closes = quote & ~inside;
+        if (opens & ~(edge << 1 | before)) return false;                          /* in the midst of a field */
+        if ((closes & ~(edge >> 1) & INT64_MAX) | (closed & ~edge)) return false; /* before its end */
+        before = edge >> 63;
+        closed = closes >> 63;
         open = inside >> 63 ? UINT64_MAX : 0;
-        for (; stop; stop &= stop - 1) {
-            size_t end = at + (size_t)__builtin_ctzll(stop);
-            if (!put_field(field, doubled, &k, line + start, end - start)) return false;
-            start = end + 1;
-        }
+        for (; sought; sought &= sought - 1) stop[k++] = (uint32_t)(at + (size_t)__builtin_ctzll(sought));
+        if (k > KW_CSV_MAX) return false;
     }
-    if (open || !put_field(field, doubled, &k, line + start, n - start)) return false;
     *count = k;
-    return true;
+    return !open;
 }
 
-/* Copies p[0..k), and up to 31 bytes more where they lie before end: mostly it is a word or two, not worth a call. */
-static inline void copy_short(char *to, const char *p, size_t k, const char *end)
+/* Copies p[0..k), and up to 31 bytes more: mostly it is a word or two, not worth a call. */
+static inline void copy_short(char *to, const char *p, size_t k)
 {
-    if (k > 32 || end - p < 32) {
+    if (k > 32) {
         memcpy(to, p, k);
         return;
     }
@@ -105,27 +92,22 @@ static inline void copy_short(char *to, const char *p, size_t k, const char *end
     memcpy(to + 16, p + 16, 16);
 }
 
-/* p[0..n) to `to` without one of each two quotes; what is behind it up to end may be read. Returns what is left of n. */
-static size_t undouble(char *to, const char *p, size_t n, const char *end)
+/* p[0..n) to `to` without one of each two quotes; KW_SOURCE_SLACK bytes behind it are read, and as many written. Returns
+ * what is left of n. */
+static size_t undouble(char *to, const char *p, size_t n)
 {
     const char *from = p, *stop = p + n;
     char *begin = to;
     uint64_t second = 0; /* all bits: the next quote is the second of two */
     for (size_t at = 0; at < n; at += 64) {
-        char padded[64];
-        const char *block = p + at;
-        if (end - block < 64) {
-            memset(padded, 0, sizeof padded);
-            block = memcpy(padded, block, (size_t)(end - block));
-        }
-        uint64_t quote = kw_word_mask(block, '"');
+        uint64_t quote = kw_word_mask(p + at, '"');
         if (n - at < 64) quote &= (UINT64_C(1) << (n - at)) - 1;
         uint64_t odd = kw_word_parity(quote) ^ second, first = quote & odd;
         second = odd >> 63 ? UINT64_MAX : 0;
         for (; first; first &= first - 1) {
             const char *last = p + at + __builtin_ctzll(first);
             size_t k = (size_t)(last + 1 - from);
-            copy_short(to, from, k, end);
+            copy_short(to, from, k);
             to += k;
             from = last + 2;
         }
@@ -137,32 +119,47 @@ static size_t undouble(char *to, const char *p, size_t n, const char *end)
     return (size_t)(to - begin);
 }
 
-/* Splits line[0..n): quotes undone, in a copy, in the fields that are wanted, a NUL written behind each. c->plain has room. */
+/* One field that is wanted, where it stands in the line between its quotes: undone in a copy behind *plain if any inside it
+ * are doubled, a NUL written behind it. */
+static void put_field(struct kw_csv *c, size_t i, char *p, size_t n, bool doubled, char **plain)
+{
+    if (doubled) {
+        n = undouble(*plain, p, n);
+        p = *plain;
+        *plain += n + 1;
+    }
+    p[n] = 0;
+    c->field[i] = (struct kw_span){ p, n };
+}
+
+/* Splits line[0..n) and hands out the fields that are wanted. c->plain has room. */
 static enum split split(struct kw_csv *c, char *line, size_t n, size_t *count)
 {
+    struct kw_span field[KW_CSV_MAX];
     bool doubled[KW_CSV_MAX];
+    uint32_t stop[KW_CSV_MAX + 64];
     char *plain = c->plain;
-    enum split how = WHOLE;
-    if (!find_fields_fast(line, n, c->sep, c->field, doubled, count))
-        how = find_fields(line, n, c->sep, c->field, doubled, count);
-    for (size_t i = 0; how == WHOLE && i < *count; i++) {
-        struct kw_span *f = &c->field[i];
-        if (doubled[i] && (!c->wanted || c->wanted[i])) {
-            f->n = undouble(plain, f->p, f->n, line + n);
-            f->p = plain;
-            plain[f->n] = 0;
-            plain += f->n + 1;
+    const bool fast = find_stops(line, n, c->sep, stop, count);
+    const enum split how = fast ? WHOLE : find_fields(line, n, c->sep, field, doubled, count);
+    if (how != WHOLE) return how;
+    for (size_t k = 0; k < (c->wanted ? c->n_wanted : *count); k++) {
+        const size_t i = c->wanted ? c->wanted[k] : k;
+        if (i >= *count) break;
+        if (fast) {
+            size_t begin = i ? stop[i - 1] + 1 : 0, length = stop[i] - begin;
+            bool quoted = length && line[begin] == '"'; /* maybe some are doubled: undouble looks */
+            put_field(c, i, line + begin + quoted, length - 2 * quoted, quoted, &plain);
         } else {
-            line[f->p - line + f->n] = 0;
+            put_field(c, i, line + (field[i].p - line), field[i].n, doubled[i], &plain);
         }
     }
-    return how;
+    return WHOLE;
 }
 
 /* What fields of a line of n bytes come to without their doubled quotes, and what copies may run over. */
 static enum kw_status room_for_plain(struct kw_csv *c, size_t n, struct kw_error *err)
 {
-    size_t need = n + KW_CSV_MAX + 64;
+    size_t need = n + KW_CSV_MAX + KW_SOURCE_SLACK;
     if (need <= c->plain_cap) return KW_OK;
     char *more = realloc(c->plain, 2 * need);
     if (!more) return kw_fail(err, KW_ENOMEM, "out of memory for a row of %zu bytes", n);
@@ -192,7 +189,7 @@ static enum kw_status join(struct kw_csv *c, const char *line, size_t n, struct 
     if (need > KW_SOURCE_MAX_LINE)
         return kw_fail(err, KW_EPARSE, "a quoted field begins on line %ld and does not end", c->line);
     if (need > c->joined_cap) {
-        char *more = realloc(c->joined, 2 * need);
+        char *more = realloc(c->joined, 2 * need + KW_SOURCE_SLACK);
         if (!more) return kw_fail(err, KW_ENOMEM, "out of memory for a row of %zu bytes", need);
         c->joined = more;
         c->joined_cap = 2 * need;

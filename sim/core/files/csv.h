@@ -9,18 +9,19 @@
 #define KW_CSV_MAX 128 /* columns */
 
 struct kw_csv {
-    struct kw_source *s;  /* where rows come from: the caller's, or own */
-    struct kw_source own; /* kw_csv_open's */
-    char sep;             /* ',' unless the header has none and holds a tab or ';' */
-    size_t n;             /* columns of the header */
-    const bool *wanted;   /* [KW_CSV_MAX] columns whose doubled quotes are undone, borrowed; NULL: all */
-    char *header;         /* owned copy, the fields of name point into it */
-    char *joined;         /* a row whose quotes span lines, put together; owned */
+    struct kw_source *s;    /* where rows come from: the caller's, or own */
+    struct kw_source own;   /* kw_csv_open's */
+    char sep;               /* ',' unless the header has none and holds a tab or ';' */
+    size_t n;               /* columns of the header */
+    const uint16_t *wanted; /* [n_wanted] columns that are read, ascending, borrowed; NULL: all */
+    size_t n_wanted;
+    char *header; /* owned copy, the fields of name point into it */
+    char *joined; /* a row whose quotes span lines, put together; owned */
     size_t joined_n, joined_cap;
     char *plain; /* fields of the row without their doubled quotes; owned */
     size_t plain_cap;
     long line;                                          /* where the row begins, from 1 */
-    struct kw_span name[KW_CSV_MAX], field[KW_CSV_MAX]; /* of the row read last; a NUL follows each field */
+    struct kw_span name[KW_CSV_MAX], field[KW_CSV_MAX]; /* of the row read last, where wanted; a NUL follows each */
 };
 
 /* Reads the header line from a source, which is borrowed. KW_EPARSE when it is empty. Free with kw_csv_close, also

@@ -2,7 +2,6 @@
 #include <assert.h>
 #include <stdio.h>
 #include <string.h>
-#include "sim/core/files/word_scan.h"
 
 /* cJSON alone is not enough behind it: it forgives raw newlines in strings, "01", invalid UTF-8 and lone NULs. After
  * the scanner has accepted a text, cJSON can only fail for want of memory. */
@@ -94,14 +93,15 @@ static bool scan_string(struct kw_json_scan *s)
 
 static bool scan_word(struct kw_json_scan *s)
 {
-    static const char *const word[] = { "true", "false", "null", "NaN", "Infinity" };
-    for (int i = 0; i < (s->python ? 5 : 3); i++) {
-        size_t n = strlen(word[i]);
-        if ((size_t)(s->end - s->p) >= n && !memcmp(s->p, word[i], n)) {
-            s->p += n;
+    static const struct {
+        char word[9];
+        unsigned char n;
+    } words[] = { { "true", 4 }, { "false", 5 }, { "null", 4 }, { "NaN", 3 }, { "Infinity", 8 } };
+    for (int i = 0; i < (s->python ? 5 : 3); i++)
+        if (*s->p == *words[i].word && s->end - s->p >= words[i].n && !memcmp(s->p, words[i].word, words[i].n)) {
+            s->p += words[i].n;
             return true;
         }
-    }
     return stop(s, "a JSON value (NaN, Infinity and bare words are none)");
 }
 
@@ -137,7 +137,7 @@ static bool scan_number(struct kw_json_scan *s)
     return ok || stop(s, "a digit");
 }
 
-bool kw_json_scan_key(struct kw_json_scan *s, const char **begin, const char **end)
+bool kw_json_scan_any_key(struct kw_json_scan *s, const char **begin, const char **end)
 {
     kw_json_scan_blank(s);
     if (s->p == s->end || *s->p != '"') return stop(s, "a key in double quotes");
@@ -169,7 +169,7 @@ static bool scan_members(struct kw_json_scan *s, int depth, char close)
     return true;
 }
 
-bool kw_json_scan_value(struct kw_json_scan *s, int depth)
+bool kw_json_scan_any_value(struct kw_json_scan *s, int depth)
 {
     kw_json_scan_blank(s);
     if (s->p == s->end) return stop(s, "a JSON value");

@@ -5,6 +5,7 @@
 #define KW_SIM_CORE_FILES_JSON_SCAN_H
 #include <stdbool.h>
 #include "sim/core/status.h"
+#include "sim/core/files/word_scan.h"
 
 #define KW_JSON_MAX_DEPTH 64
 #define KW_JSON_MAX_NUMBER 63 /* characters: cJSON copies a number into 64 bytes and silently stops there */
@@ -24,13 +25,42 @@ struct kw_json_scan {
 static inline void kw_json_scan_blank(struct kw_json_scan *s)
 {
     const char *p = s->p, *end = s->end;
-    while (p < end && (*p == ' ' || *p == '\n' || *p == '\r' || *p == '\t')) p++;
+    while (p < end && (unsigned char)*p <= ' ' && (*p == ' ' || *p == '\n' || *p == '\r' || *p == '\t')) p++;
     s->p = p;
 }
-/* Blanks and one value, which lies `depth` containers deep. */
-bool kw_json_scan_value(struct kw_json_scan *s, int depth);
-/* Blanks, a key and its colon; its text, between the quotes and escapes as written, is [*begin, *end). */
-bool kw_json_scan_key(struct kw_json_scan *s, const char **begin, const char **end);
+/* Blanks and one value, which lies `depth` containers deep: a plain string or a whole number here, the rest by the other. */
+bool kw_json_scan_any_value(struct kw_json_scan *s, int depth);
+static inline bool kw_json_scan_value(struct kw_json_scan *s, int depth)
+{
+    const char *p = s->p + (s->p < s->end && *s->p == ' '), *q = p;
+    if (p < s->end && *p == '"' && (q = kw_word_past_plain(p + 1, s->end)) < s->end && *q == '"') {
+        s->p = q + 1;
+        return true;
+    }
+    if (p < s->end && *p >= '0' && *p <= '9') {
+        while (q < s->end && *q >= '0' && *q <= '9') q++;
+        if (q < s->end && (*q == ',' || *q == '}') && (*p != '0' || q - p == 1) && q - p <= KW_JSON_MAX_NUMBER) {
+            s->p = q;
+            return true;
+        }
+    }
+    return kw_json_scan_any_value(s, depth);
+}
+/* Blanks, a key and its colon; its text, between the quotes and escapes as written, is [*begin, *end). Most keys have no more
+ * than a blank before them and are plain. */
+bool kw_json_scan_any_key(struct kw_json_scan *s, const char **begin, const char **end);
+static inline bool kw_json_scan_key(struct kw_json_scan *s, const char **begin, const char **end)
+{
+    const char *p = s->p + (s->p < s->end && *s->p == ' '), *q;
+    if (p < s->end && *p == '"' && (q = kw_word_past_plain(p + 1, s->end), s->end - q > 1) && q[0] == '"' &&
+        q[1] == ':') {
+        *begin = p + 1;
+        *end = q;
+        s->p = q + 2;
+        return true;
+    }
+    return kw_json_scan_any_key(s, begin, end);
+}
 /* After a member: blanks, then ',' (*more true) or the container's closing bracket, both taken. */
 static inline bool kw_json_scan_next(struct kw_json_scan *s, char close, bool *more)
 {

@@ -16,7 +16,7 @@ static enum kw_status begin(struct kw_source *s, struct kw_error *err)
 {
     kw_sha256_init(&s->sha);
     s->in = malloc(RAW_CHUNK);
-    s->buf = malloc(FIRST_BUF + 1);
+    s->buf = malloc(FIRST_BUF + KW_SOURCE_SLACK);
     s->cap = FIRST_BUF;
     if (s->in && s->buf) return KW_OK;
     kw_source_close(s);
@@ -361,7 +361,7 @@ static enum kw_status make_room(struct kw_source *s, size_t limit, struct kw_err
     if (s->n < s->cap) return KW_OK;
     if (s->cap >= limit) return kw_fail(err, KW_EPARSE, "a line is longer than %u MiB", KW_SOURCE_MAX_LINE >> 20);
     size_t cap = s->cap * 2;
-    char *buf = realloc(s->buf, cap + 1);
+    char *buf = realloc(s->buf, cap + KW_SOURCE_SLACK);
     if (!buf) return kw_fail(err, KW_ENOMEM, "out of memory for a line of %zu bytes", cap);
     s->buf = buf;
     s->cap = cap;

@@ -12,6 +12,7 @@
 #include "sim/core/files/zip_member.h"
 
 #define KW_SOURCE_MAX_LINE (16u << 20) /* bytes; a longer line is refused, never cut */
+#define KW_SOURCE_SLACK 64             /* bytes behind a line's end that may be read: something or other */
 
 struct kw_source {
     char name[200];           /* path, for messages; "stdin" for "-" */
@@ -35,7 +36,7 @@ struct kw_source {
     unsigned char *wide; /* raw UTF-16 that is not decoded yet: `in` has what is */
     size_t wide_n;
     bool wide_big; /* the high byte first */
-    char *buf;     /* decoded bytes, [at, n); one more byte is allocated for a NUL */
+    char *buf;     /* decoded bytes, [at, n); KW_SOURCE_SLACK more are allocated, the first of them for a NUL */
     size_t at, n, cap;
     struct kw_sha256 sha;
 };

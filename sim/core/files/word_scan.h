@@ -59,6 +59,23 @@ static inline uint64_t kw_word_mask16(const char *p, char c)
 }
 #endif
 
+/* How many of the 32 bytes at a and at b, from the first on, are the same. */
+static inline uint32_t kw_word_alike32(const char *a, const char *b)
+{
+#ifdef __SSE2__
+    const __m128i *x = (const __m128i *)(const void *)a, *y = (const __m128i *)(const void *)b;
+    uint32_t low = (uint32_t)_mm_movemask_epi8(_mm_cmpeq_epi8(_mm_loadu_si128(x), _mm_loadu_si128(y)));
+    uint32_t high = (uint32_t)_mm_movemask_epi8(_mm_cmpeq_epi8(_mm_loadu_si128(x + 1), _mm_loadu_si128(y + 1)));
+    return (uint32_t)__builtin_ctzll(~(uint64_t)(low | high << 16));
+#else
+    for (uint32_t n = 0; n < 32; n += 8) {
+        uint64_t differ = kw_word_at(a + n) ^ kw_word_at(b + n);
+        if (differ) return n + (uint32_t)(__builtin_ctzll(differ) >> 3);
+    }
+    return 32;
+#endif
+}
+
 /* Which of the 64 bytes at p are c, the first the lowest bit: all of them, exactly. */
 static inline uint64_t kw_word_mask(const char *p, char c)
 {
@@ -81,6 +98,14 @@ static inline uint64_t kw_word_parity(uint64_t x)
  * not ASCII; or end. */
 static inline const char *kw_word_past_plain(const char *p, const char *end)
 {
+#ifdef __SSE2__
+    for (; end - p >= 16; p += 16) { /* as signed bytes, all that is not ASCII is below a blank, too */
+        __m128i w = _mm_loadu_si128((const __m128i *)(const void *)p);
+        __m128i quotes = _mm_or_si128(_mm_cmpeq_epi8(w, _mm_set1_epi8('"')), _mm_cmpeq_epi8(w, _mm_set1_epi8('\\')));
+        int hit = _mm_movemask_epi8(_mm_or_si128(quotes, _mm_cmplt_epi8(w, _mm_set1_epi8(' '))));
+        if (hit) return p + __builtin_ctz((unsigned)hit);
+    }
+#endif
     for (; end - p >= 8; p += 8) {
         uint64_t w = kw_word_at(p),
                  hit = kw_word_is(w, '"') | kw_word_is(w, '\\') | (((w - KW_WORD_ONES * 0x20) | w) & KW_WORD_HIGH);

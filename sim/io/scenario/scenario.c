@@ -1108,7 +1108,8 @@ static enum kw_status time_or_absent(struct kw_jnode n, struct kw_scenario_time 
         struct kw_error inner;
         snprintf(full, sizeof full, strlen(text) == 10 ? "%sT00:00:00" : "%s", text);
         out->kind = KW_TIME_UNIX;
-        if (kw_timestamp_iso((struct kw_span){ full, strlen(full) }, &out->at, &zoned, &inner) == KW_OK) return KW_OK;
+        if (kw_timestamp_iso((struct kw_span){ full, strlen(full) }, NULL, &out->at, &zoned, &inner) == KW_OK)
+            return KW_OK;
         return kw_json_fail(n, KW_EPARSE, err, "want seconds, a date or a date and time: %s", inner.msg);
     }
     enum kw_status st = kw_json_nano(n, -87600 * KW_NS_PER_HOUR, INT64_MAX, &out->at, err);

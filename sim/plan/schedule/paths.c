@@ -416,7 +416,7 @@ static enum kw_status cheapest(const struct kw_paths *w, uint32_t first, uint32_
 {
     struct walk x = { .w = w, .weight = weight, .mu = mu, .first_day = first, .end_day = end, .exact = true };
     x.wide = widest(&x);
-    bool room = front_init(&x.now, x.wide) & front_init(&x.next, x.wide);
+    bool room = front_init(&x.now, x.wide) && front_init(&x.next, x.wide);
     uint8_t *key = malloc(x.wide + 1);
     x.arc = malloc((most_pieces(w) + 1) * sizeof *x.arc);
     x.back = level ? calloc(w->n + 1, sizeof *x.back) : NULL;

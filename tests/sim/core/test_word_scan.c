@@ -22,6 +22,12 @@ static void words_see_what_bytes_do(void)
         }
         const char *from = text + draw % 9, *end = from + (draw >> 8) % 80, c = text[draw >> 16 & 63];
         CHECK(kw_word_past_plain(from, end) == plain_end(from, end));
+        char other[32];
+        uint32_t alike = 0, first = (uint32_t)(draw >> 24) % 33;
+        memcpy(other, from, sizeof other);
+        for (size_t k = first; k < sizeof other; k += 1 + (size_t)(draw >> 36) % 9) other[k] ^= 1;
+        while (alike < 32 && other[alike] == from[alike]) alike++;
+        CHECK(kw_word_alike32(from, other) == alike && alike == first);
         const char *hit = memchr(from, c, (size_t)(end - from));
         CHECK(kw_word_find(from, end, c) == (hit ? hit : end));
         uint64_t mask = kw_word_mask(from, c), parity = kw_word_parity(mask), odd = 0;
