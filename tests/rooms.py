@@ -60,7 +60,7 @@ FOLDERS = {
 # Circles of files (x.c and x.h as one) that stand: a public header on the left whose .c stands on the right.
 CIRCLES = [
     "calibrate/import/fit_bench calibrate/import/fit_layers calibrate/operators/fit calibrate/operators/operators",
-    "sim/fleet/lockstep sim/fleet/replica sim/fleet/replica_step",
+    "sim/fleet/disaggregated sim/fleet/lockstep sim/fleet/replica sim/fleet/replica_step",
     "sim/fleet/pool/parts sim/fleet/pool/pool",
     "sim/plan/plan sim/plan/plan_internal",
 ]

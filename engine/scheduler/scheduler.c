@@ -18,8 +18,11 @@ enum state {
     PREFILL,
     DECODE,
     DONE,
-    HELD
-}; /* DONE: async, finished but still with its seat and blocks */
+    HELD,
+    RECEIVING,
+    READY,
+    KEPT
+}; /* DONE: async, finished but still with its seat and blocks; KEPT: with its blocks alone */
 
 /* All decoding sequences advance together, one token a tick, so none is touched by a decode step: its generated tokens
  * are tick - birth, its context (tokens in the KV cache) prompt + generated - 1. It needs a block in the step at tick t
@@ -45,6 +48,7 @@ struct seq {
     uint32_t cached, preemptions;
     uint32_t adapter;
     uint8_t state;
+    bool keeps, receives;
 };
 static_assert(sizeof(struct seq) == 64, "a cache line a sequence: lists and heap touch one each");
 
@@ -60,7 +64,7 @@ struct kw_sched {
     struct kw_kv kv;
     struct seq *seq;             /* [cap] */
     uint32_t cap, n_used, spare; /* slots ever used; list of free ones */
-    struct list running, waiting, held;
+    struct list running, waiting, held, receiving, ready;
     struct kw_adapter_slots adapters;
     uint32_t unseen; /* async: first waiting sequence the next decision does not know, nor those behind it; else NONE */
     uint32_t n_leaving;  /* async, else 0: the first so many of finished[] are DONE, or were dropped since */
@@ -78,6 +82,7 @@ struct kw_sched {
     uint32_t blocked_tokens; /* to compute of who found no blocks in the step decided last; less may fit */
     uint64_t pairs2;
     uint32_t *first, *finished, *preempted; /* [cap] */
+    uint32_t *began, n_began;               /* [cap] */
     uint32_t *batch;                        /* [cap] decoding slots of the last step, filled when asked */
     bool batch_known;
 };
@@ -169,6 +174,7 @@ void kw_sched_delete(struct kw_sched *s)
     free(s->first);
     free(s->finished);
     free(s->preempted);
+    free(s->began);
     free(s->batch);
     free(s);
 }
@@ -180,7 +186,7 @@ void kw_sched_reset(struct kw_sched *s)
     s->spare = s->mid = s->unseen = NONE;
     s->n_leaving = 0;
     s->preempted_any = s->stale_decision = false;
-    s->running = s->waiting = s->held = (struct list){ NONE, NONE, 0 };
+    s->running = s->waiting = s->held = s->receiving = s->ready = (struct list){ NONE, NONE, 0 };
     kw_adapter_slots_reset(&s->adapters);
     s->n_decode = s->step_decode = s->n_chunks = s->n_preempted = s->prefill_tokens = 0;
     s->tick = s->context = s->next_order = s->pairs2 = 0;
@@ -302,7 +308,7 @@ static enum kw_status grow(struct kw_sched *s, struct kw_error *err)
     void *p; /* rows that grew before a failure are merely larger than needed */
 #define GROW(row, n) ((p = realloc(s->row, (n) * sizeof *s->row)) && (s->row = p, true))
     if (!(GROW(ends, seats) && GROW(chunks, seats) && GROW(first, seats) && GROW(finished, seats) &&
-          GROW(preempted, seats) && GROW(batch, seats) && GROW(seq, cap)))
+          GROW(preempted, seats) && GROW(batch, seats) && GROW(began, cap) && GROW(seq, cap)))
         return kw_fail(err, KW_ENOMEM, "scheduler: no memory for %" PRIu32 " sequences", cap);
 #undef GROW
     s->cap = cap;
@@ -321,6 +327,11 @@ static void enqueue(struct kw_sched *s, uint32_t i)
     push_tail(s, &s->waiting, i);
     note_waiting(s, i, true);
     if (s->c.async_scheduling && s->unseen == NONE) s->unseen = i;
+}
+
+static bool is_chunked(const struct kw_sched *s)
+{
+    return s->c.policy == KW_SCHED_VLLM || s->c.policy == KW_SCHED_SARATHI;
 }
 
 /* Constant time amortised; with prefix caching the hashes of its prompt, which are only pointed to. */
@@ -346,6 +357,9 @@ enum kw_status kw_sched_add(struct kw_sched *s, const struct kw_sched_request *r
     if (r->adapter && (!s->c.max_loras || r->adapter >> SLOT_BITS))
         return kw_fail(err, KW_ERANGE, "adapter %" PRIu32 " on a replica of %" PRIu32 " adapter slots", r->adapter,
                        s->c.max_loras);
+    if ((r->keeps || r->receives) && (s->c.async_scheduling || s->c.max_loras || s->c.draft_tokens || !is_chunked(s) ||
+                                      (r->keeps && r->output > 1) || (r->receives && s->detailed)))
+        return kw_fail(err, KW_ERANGE, "a request of a disaggregated replica on a scheduler that is not of one");
     enum kw_status st;
     if (s->c.max_loras && (st = kw_adapter_slots_know(&s->adapters, r->adapter, err)) != KW_OK) return st;
     if (s->spare == NONE && s->n_used == s->cap && (st = grow(s, err)) != KW_OK) return st;
@@ -361,8 +375,13 @@ enum kw_status kw_sched_add(struct kw_sched *s, const struct kw_sched_request *r
         s->spare = s->seq[i].next;
     else
         s->n_used++;
-    s->seq[i] =
-        (struct seq){ .id = r->id, .prompt = r->prompt, .output = r->output, .adapter = r->adapter, .state = HELD };
+    s->seq[i] = (struct seq){ .id = r->id,
+                              .prompt = r->prompt,
+                              .output = r->output,
+                              .adapter = r->adapter,
+                              .state = HELD,
+                              .keeps = r->keeps,
+                              .receives = r->receives };
     if (r->held)
         push_tail(s, &s->held, i);
     else
@@ -437,6 +456,7 @@ static void give_back(struct kw_sched *s, uint32_t slot, uint32_t held, uint32_t
 static uint32_t held_blocks(const struct kw_sched *s, const struct seq *q)
 {
     if (s->c.draft_tokens && (q->state == DECODE || q->state == PREFILL)) return q->held;
+    if (q->state == RECEIVING || q->state == READY || q->state == KEPT) return blocks(s, q->prompt);
     if (q->state == DECODE || q->state == DONE) return blocks(s, context_of(s, q));
     if (q->state == PREFILL) return blocks(s, s->c.policy == KW_SCHED_STATIC ? target(q) : q->computed);
     return 0;
@@ -484,9 +504,29 @@ static void finish(struct kw_sched *s, uint32_t i) /* gives up blocks, seat and 
     struct seq *q = &s->seq[i];
     assert(q->generated == q->output);
     if (q->adapter && q->state != DONE) kw_adapter_slots_leave(&s->adapters, q->adapter);
+    if (q->keeps) {
+        unlink_seq(s, &s->running, i);
+        q->state = KEPT;
+        return;
+    }
     give_back(s, i, s->c.draft_tokens ? q->held : blocks(s, q->prompt + q->output - 1), 0, false);
     unlink_seq(s, &s->running, i);
     leave(s, i);
+}
+
+void kw_sched_give(struct kw_sched *s, uint32_t i)
+{
+    assert(i < s->n_used && s->seq[i].state == KEPT && !s->step_decode && !s->n_chunks);
+    give_back(s, i, held_blocks(s, &s->seq[i]), 0, false);
+    leave(s, i);
+}
+
+void kw_sched_received(struct kw_sched *s, uint32_t i)
+{
+    assert(i < s->n_used && s->seq[i].state == RECEIVING);
+    unlink_seq(s, &s->receiving, i);
+    push_tail(s, &s->ready, i);
+    s->seq[i].state = READY;
 }
 
 /* The newest goes to the head of the queue, so the order of admission is kept and it is first to come back. vLLM drops
@@ -517,11 +557,22 @@ static void preempt_last(struct kw_sched *s)
     s->preempted[s->n_preempted++] = i;
 }
 
+static struct list *list_of(struct kw_sched *s, const struct seq *q)
+{
+    switch (q->state) {
+    case HELD: return &s->held;
+    case WAITING: return &s->waiting;
+    case RECEIVING: return &s->receiving;
+    case READY: return &s->ready;
+    default: return &s->running;
+    }
+}
+
 void kw_sched_cancel(struct kw_sched *s, uint32_t i)
 {
     assert(i < s->n_used);
     struct seq *q = &s->seq[i];
-    assert(q->state != FREE && q->state != DONE);
+    assert(q->state != FREE && q->state != DONE && q->state != KEPT);
     assert(!s->step_decode && !s->n_chunks); /* a batch that runs would miss it */
     uint32_t held = held_blocks(s, q);
     if (q->state == DECODE) stop_decoding(s, i);
@@ -532,7 +583,7 @@ void kw_sched_cancel(struct kw_sched *s, uint32_t i)
         note_waiting(s, i, false);
     else if (q->adapter && q->state != HELD)
         kw_adapter_slots_leave(&s->adapters, q->adapter);
-    unlink_seq(s, q->state == HELD ? &s->held : q->state == WAITING ? &s->waiting : &s->running, i);
+    unlink_seq(s, list_of(s, q), i);
     leave(s, i);
 }
 
@@ -622,12 +673,47 @@ static uint32_t candidate(const struct kw_sched *s)
     return i == s->unseen ? NONE : i;
 }
 
+/* Takes blocks for the prompts of those at the queue's head that receive them; false: the next one finds none. */
+static bool begin_receiving(struct kw_sched *s)
+{
+    for (uint32_t i; (i = candidate(s)) != NONE && s->seq[i].receives;) {
+        struct seq *q = &s->seq[i];
+        uint32_t need = blocks(s, q->prompt);
+        if (!blocks_free(s, s->step_decode != 0, need)) {
+            s->blocked_tokens = q->prompt;
+            return false;
+        }
+        unlink_seq(s, &s->waiting, i);
+        push_tail(s, &s->receiving, i);
+        take(s, i, need);
+        q->state = RECEIVING;
+        q->receives = false; /* what it loses by a preemption is computed here */
+        s->began[s->n_began++] = i;
+    }
+    return true;
+}
+
+/* Its blocks are there; its prompt's last token is to be computed. */
+static uint32_t admit_received(struct kw_sched *s)
+{
+    uint32_t i = s->ready.head;
+    struct seq *q = &s->seq[i];
+    unlink_seq(s, &s->ready, i);
+    push_tail(s, &s->running, i);
+    q->state = PREFILL;
+    q->computed = q->prompt - 1;
+    q->order = s->next_order++;
+    return 1;
+}
+
 /* Admits the next in order if there is one and its blocks are free: all it will need before it decodes when whole, else
  * those of its first chunk within budget. Returns the tokens left to compute after prefix hits, 0 if it must wait, and
  * then nobody behind it may pass. O(1) without prefix caching, with it O(hashes and pieces of the prompt), each time the
  * head is asked for: the answer changes with every eviction, so none is kept. */
 static uint32_t admit_next(struct kw_sched *s, uint32_t budget, bool whole, bool oversize)
 {
+    if (budget && s->ready.n && s->running.n < s->c.max_num_seqs) return admit_received(s);
+    if (budget && !begin_receiving(s)) return 0;
     uint32_t i = budget ? candidate(s) : NONE;
     if (i == NONE) return 0;
     struct seq *q = &s->seq[i];
@@ -702,6 +788,15 @@ static bool catch_up(struct kw_sched *s)
     return true;
 }
 
+/* Those that receive or keep hold so many blocks that the last running one had to go: an empty batch takes no time, and the next
+ * one admits. Without them the oldest always finds blocks. */
+static bool nobody_is_left(struct kw_sched *s)
+{
+    if (s->step_decode || s->n_chunks || !s->preempted_any) return false;
+    s->preempted_any = false;
+    return true;
+}
+
 /* O(admitted). Only the first prompt may exceed the budget, and then nothing is left for a second. */
 static void step_prefill_first(struct kw_sched *s)
 {
@@ -731,7 +826,7 @@ static void step_static(struct kw_sched *s)
 
 static void begin_step(struct kw_sched *s)
 {
-    s->n_chunks = s->n_preempted = s->prefill_tokens = s->blocked_tokens = s->step_decode = 0;
+    s->n_chunks = s->n_preempted = s->prefill_tokens = s->blocked_tokens = s->step_decode = s->n_began = 0;
     s->pairs2 = 0;
     s->adapters.n_entered = 0;
     s->batch_known = s->preempted_any = false;
@@ -758,7 +853,9 @@ static bool describe(const struct kw_sched *s, struct kw_step *step)
                               .preempted = s->preempted,
                               .n_adapters = s->adapters.n_active,
                               .n_entered = s->adapters.n_entered,
-                              .entered = s->adapters.entered };
+                              .entered = s->adapters.entered,
+                              .n_began = s->n_began,
+                              .began = s->began };
     return s->step_decode || s->n_chunks;
 }
 
@@ -772,7 +869,7 @@ bool kw_sched_step(struct kw_sched *s, struct kw_step *step)
     case KW_SCHED_SARATHI:
         s->stale_decision = s->n_leaving || s->unseen != NONE;
         do step_chunked(s);
-        while (s->stale_decision && catch_up(s));
+        while ((s->stale_decision && catch_up(s)) || nobody_is_left(s));
         break;
     case KW_SCHED_PREFILL_FIRST: step_prefill_first(s); break;
     case KW_SCHED_STATIC: step_static(s); break;
@@ -860,7 +957,7 @@ static void end_chunks(struct kw_sched *s, struct kw_sched_done *done)
 uint64_t kw_sched_jumpable(const struct kw_sched *s)
 {
     if (s->n_chunks || s->n_preempted || !s->step_decode || s->c.draft_tokens) return 1;
-    if (s->waiting.n && (s->preempted_any || s->stale_decision)) return 1;
+    if ((s->waiting.n || s->ready.n) && (s->preempted_any || s->stale_decision)) return 1;
     uint64_t steps = (s->ends[0] >> SLOT_BITS) - s->tick, more = steps - 1, n_free;
     assert(steps && steps <= s->c.max_model_len);
     if (s->detailed) {
@@ -949,6 +1046,10 @@ uint32_t kw_sched_held(const struct kw_sched *s)
 {
     return s->held.n;
 }
+uint32_t kw_sched_receiving(const struct kw_sched *s)
+{
+    return s->receiving.n + s->ready.n;
+}
 uint64_t kw_sched_adapters_state(const struct kw_sched *s)
 {
     return kw_adapter_slots_state(&s->adapters);
@@ -970,6 +1071,10 @@ uint64_t kw_sched_tokens_waiting(const struct kw_sched *s)
 uint32_t kw_sched_blocks_free(const struct kw_sched *s)
 {
     return count_free(s);
+}
+uint32_t kw_sched_num_blocks(const struct kw_sched *s)
+{
+    return s->c.num_blocks;
 }
 uint64_t kw_sched_id(const struct kw_sched *s, uint32_t slot)
 {
@@ -1000,6 +1105,8 @@ uint32_t kw_sched_list(const struct kw_sched *s, uint32_t *slots)
     uint32_t n = 0;
     for (uint32_t i = s->running.head; i != NONE; i = s->seq[i].next)
         if (s->seq[i].state != DONE) slots[n++] = i;
+    for (uint32_t i = s->ready.head; i != NONE; i = s->seq[i].next) slots[n++] = i;
+    for (uint32_t i = s->receiving.head; i != NONE; i = s->seq[i].next) slots[n++] = i;
     for (uint32_t i = s->waiting.head; i != NONE; i = s->seq[i].next) slots[n++] = i;
     for (uint32_t i = s->held.head; i != NONE; i = s->seq[i].next) slots[n++] = i;
     return n;
@@ -1068,6 +1175,12 @@ bool kw_sched_check(const struct kw_sched *s, struct kw_error *err)
         unshared += held_blocks(s, q) - (s->c.prefix_caching ? s->kv.seq[i].shared : 0);
         if (s->c.block_tables && !s->step_decode && !s->n_chunks && s->kv.seq[i].n_table != held_blocks(s, q))
             return kw_fail(err, KW_EFAIL, "slot %" PRIu32 " has %" PRIu32 " block ids", i, s->kv.seq[i].n_table), false;
+    }
+    for (uint32_t i = 0; i < s->n_used; i++) {
+        const struct seq *q = &s->seq[i];
+        if (q->state != RECEIVING && q->state != READY && q->state != KEPT) continue;
+        held += held_blocks(s, q);
+        unshared += held_blocks(s, q) - (s->c.prefix_caching ? s->kv.seq[i].shared : 0);
     }
     uint32_t w = 0;
     for (uint32_t i = s->waiting.head, prev = NONE; i != NONE; prev = i, i = s->seq[i].next, w++) {

@@ -42,6 +42,14 @@
  * of refused tokens, whose places the next ones take. Near max_model_len vLLM drafts fewer; here that bounds the blocks
  * alone. Source: v1/core/sched/scheduler.py schedule (num_tokens_with_spec, num_lookahead_tokens), 0.19.
  *
+ * Disaggregated prefill and decode (policies vllm and sarathi, without async scheduling). A request that keeps (output 1) leaves its
+ * seat with its token and keeps its KV blocks until kw_sched_give: somebody else is to read them. One that receives gets the
+ * keys and values of its prompt from elsewhere: when its turn comes, with a seat free and blocks for the whole prompt, it takes
+ * the blocks and no seat, and waits for kw_sched_received, passed by those behind it. Then it is admitted before all that
+ * wait, and computes its prompt's last token to have its first one. Preempted, it is computed here, like any other.
+ * Source: v1/core/sched/scheduler.py schedule (WAITING_FOR_REMOTE_KVS), 0.19; where vLLM turns the order of those around
+ * in each step, they keep it here.
+ *
  * Cost. One step is O(prefill chunks + finished + preempted), not O(running): all decoding sequences advance together,
  * so a decode step is a running sum of context, a ring/heap of completions by tick, and counts of sequences by position
  * within their block. Between two changes of composition, k decode steps are one kw_sched_advance(k). With drafts each
@@ -85,6 +93,7 @@ struct kw_sched_request {
     uint32_t n_hash, hash_block; /* hash_block: tokens a hash covers, multiple of block_size */
     uint32_t adapter;            /* of LoRA, < 2^24; 0: the base model */
     bool held;                   /* its adapter is not here yet: waits in no queue until it is released */
+    bool keeps, receives;        /* disaggregated, see above; at most one of them */
     uint64_t luck;               /* the caller's: of what is random about the request; nothing here looks at it */
 };
 
@@ -112,6 +121,8 @@ struct kw_step {
     uint32_t n_adapters;       /* distinct adapters of the batch; 0: the base model alone */
     uint32_t n_entered;
     const uint32_t *entered; /* [n_entered] adapters that take a GPU slot for it, in order of admission */
+    uint32_t n_began;
+    const uint32_t *began; /* [n_began] slots that took blocks to receive their prompts into; of an empty step, too */
 };
 
 struct kw_sched_done {        /* what a commit or an advance ended */
@@ -139,6 +150,11 @@ enum kw_status kw_sched_add(struct kw_sched *s, const struct kw_sched_request *r
 void kw_sched_release(struct kw_sched *s, uint32_t slot);
 /* An adapter of which no sequence waits or runs has left the host's memory, and with it its GPU slot. */
 void kw_sched_unload(struct kw_sched *s, uint32_t adapter);
+
+/* The keys and values of a sequence that receives are there: it may be admitted. */
+void kw_sched_received(struct kw_sched *s, uint32_t slot);
+/* A finished sequence that kept its blocks gives them up. Not between step and commit. */
+void kw_sched_give(struct kw_sched *s, uint32_t slot);
 
 /* Decides the next batch (allocating blocks, preempting, admitting). False and an empty step when there is nothing to
  * run. Exactly one commit (or advance) must follow a true. Cannot fail: all memory is taken in add. */
@@ -172,19 +188,22 @@ void kw_sched_cancel(struct kw_sched *s, uint32_t slot);
 /* Queries. */
 uint32_t kw_sched_waiting(const struct kw_sched *s); /* sequences, held ones not among them */
 uint32_t kw_sched_held(const struct kw_sched *s);
+uint32_t
+kw_sched_receiving(const struct kw_sched *s); /* those that receive, or have received and are not admitted yet */
 uint64_t kw_sched_adapters_state(const struct kw_sched *s); /* a fingerprint of which adapters are in slots, and of the
                                                                order in which they give way */
 uint32_t kw_sched_running(const struct kw_sched *s);
 uint64_t kw_sched_context(const struct kw_sched *s); /* tokens in the KV cache of decoding sequences, before the step
                                                          under way; prompts in pieces left out */
 uint64_t kw_sched_tokens_waiting(const struct kw_sched *s); /* to compute for those that wait; O(waiting) */
-uint32_t kw_sched_blocks_free(const struct kw_sched *s);    /* evictable cached blocks count as free */
+uint32_t kw_sched_num_blocks(const struct kw_sched *s);
+uint32_t kw_sched_blocks_free(const struct kw_sched *s); /* evictable cached blocks count as free */
 uint64_t kw_sched_id(const struct kw_sched *s, uint32_t slot);
 uint32_t kw_sched_generated(const struct kw_sched *s, uint32_t slot); /* output tokens so far */
 uint32_t kw_sched_cached(const struct kw_sched *s, uint32_t slot);    /* prompt tokens taken from the prefix cache at
                                                                          its first admission */
 uint32_t kw_sched_preemptions(const struct kw_sched *s, uint32_t slot);
-/* All sequences: the running in admission order, then the waiting ones in order, then the held; slots: room for all.
+/* All sequences: the running in admission order, then those that received, receive and wait, each in order, then the held; slots: room for all.
  * Returns how many. */
 uint32_t kw_sched_list(const struct kw_sched *s, uint32_t *slots);
 /* Real engine only (block_tables): physical block ids of a sequence, [*n]; id < num_blocks. */

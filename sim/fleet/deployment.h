@@ -9,6 +9,7 @@
 #include "platforms/facts/platform.h"
 #include "sim/core/units.h"
 #include "sim/core/zone.h"
+#include "sim/fleet/disaggregated.h"
 #include "sim/fleet/floor.h"
 #include "sim/fleet/lora.h"
 #include "sim/fleet/speculative.h"
@@ -76,12 +77,13 @@ struct kw_deployment {
     char name[32];
     enum kw_kind kind;
     /* serverless and dedicated: replicas of an engine */
-    const struct kw_steptime *steptime; /* shared, immutable */
-    struct kw_sched_config sched;       /* of each rank */
-    uint32_t ranks;                     /* data-parallel ranks of a replica, which step together; 0, 1: one alone */
-    struct kw_speculative speculative;  /* of sched.draft_tokens */
-    struct kw_autoscaling scaling;      /* dedicated: KW_SCALER_FIXED, unless nodes come and go */
-    const struct kw_floor *floor;       /* keep_warm as the window goes on; NULL: scaling.keep_warm all the time */
+    const struct kw_steptime *steptime;    /* shared, immutable */
+    struct kw_sched_config sched;          /* of each rank */
+    uint32_t ranks;                        /* data-parallel ranks of a replica, which step together; 0, 1: one alone */
+    struct kw_speculative speculative;     /* of sched.draft_tokens */
+    struct kw_disaggregated disaggregated; /* decode > 0: sched and steptime are its decoding engines' */
+    struct kw_autoscaling scaling;         /* dedicated: KW_SCALER_FIXED, unless nodes come and go */
+    const struct kw_floor *floor;          /* keep_warm as the window goes on; NULL: scaling.keep_warm all the time */
     struct kw_cold_start cold;
     struct kw_node_rule node; /* dedicated with an autoscaler: cold.provision is a node's */
     struct kw_spot spot;      /* per_hour 0: never interrupted, and nothing stands in */
@@ -116,9 +118,17 @@ struct kw_deployment {
         region_rtt[KW_REGIONS_MAX]; /* there and back, by the request's region; KW_RTT_UNKNOWN: none may come from it */
 };
 
+/* Schedulers that decode, each with a KV cache of sched.num_blocks. */
 static inline uint32_t kw_deployment_ranks(const struct kw_deployment *d)
 {
+    if (d->disaggregated.decode) return d->disaggregated.decode;
     return d->ranks ? d->ranks : 1;
+}
+
+/* Prompts are looked up in a cache of prefixes. */
+static inline bool kw_deployment_caches(const struct kw_deployment *d)
+{
+    return d->disaggregated.decode ? d->disaggregated.prefill_sched.prefix_caching : d->sched.prefix_caching;
 }
 
 /* Requests that a replica computes at once. */

@@ -1,5 +1,6 @@
 #include "sim/fleet/replica.h"
 #include <string.h>
+#include "sim/fleet/disaggregated.h"
 #include "sim/fleet/lockstep.h"
 #include "sim/fleet/replica_step.h"
 
@@ -17,6 +18,13 @@ enum kw_status kw_replica_init_group(struct kw_replica *r, const struct kw_sched
                                      struct kw_error *err)
 {
     return ranks > 1 ? kw_lockstep_init(r, c, ranks, t, mode, itl, err) : kw_replica_init(r, c, t, mode, itl, err);
+}
+
+enum kw_status kw_replica_init_pair(struct kw_replica *r, const struct kw_sched_config *c, const struct kw_steptime *t,
+                                    const struct kw_disaggregated *d, enum kw_stepping mode, struct kw_hist *itl,
+                                    struct kw_error *err)
+{
+    return kw_pair_init(r, c, t, d, mode, itl, err);
 }
 
 enum kw_status kw_replica_init(struct kw_replica *r, const struct kw_sched_config *c, const struct kw_steptime *t,
@@ -48,6 +56,10 @@ void kw_replica_free(struct kw_replica *r)
         kw_lockstep_free(r);
         return;
     }
+    if (r->pair) {
+        kw_pair_free(r);
+        return;
+    }
     kw_sched_delete(r->sched);
     kw_adapter_store_free(&r->store);
     free(r->slot);
@@ -57,6 +69,8 @@ void kw_replica_free(struct kw_replica *r)
     free(r->resumed);
     free(r->listed);
     free(r->brought);
+    free(r->began);
+    free(r->giving);
     *r = (struct kw_replica){ .next = IDLE, .boundary = IDLE };
     kw_adapter_store_init(&r->store);
 }
@@ -66,7 +80,7 @@ static void empty(struct kw_replica *r)
     kw_sched_reset(r->sched);
     kw_adapter_store_clear(&r->store);
     r->next = r->boundary = IDLE;
-    r->n_live = r->n_slots = r->n_pending = r->n_resumed = 0;
+    r->n_live = r->n_slots = r->n_pending = r->n_resumed = r->n_giving = 0;
     r->in_step = r->stalled = false;
     r->decoded = (struct kw_replica_time){ 0, 0 };
 }
@@ -75,6 +89,10 @@ void kw_replica_reset(struct kw_replica *r)
 {
     if (r->group) {
         kw_lockstep_reset(r);
+        return;
+    }
+    if (r->pair) {
+        kw_pair_reset(r);
         return;
     }
     empty(r);
@@ -87,8 +105,8 @@ void kw_replica_reset(struct kw_replica *r)
 enum kw_status kw_replica_adapt(struct kw_replica *r, const struct kw_lora *l, bool most, struct kw_rng *rng,
                                 struct kw_error *err)
 {
-    assert(!r->n_live && !(r->group && l->adapters));
-    if (r->group) return KW_OK;
+    assert(!r->n_live && !((r->group || r->pair) && l->adapters));
+    if (r->group || r->pair) return KW_OK;
     double overhead = most ? l->overhead_most : l->overhead;
     r->lora_factor = (uint64_t)((1 + overhead) * 0x1p32 + 0.5);
     r->law_batch = 0; /* another law under the same batch size */
@@ -97,7 +115,7 @@ enum kw_status kw_replica_adapt(struct kw_replica *r, const struct kw_lora *l, b
 
 void kw_replica_speculate(struct kw_replica *r, const struct kw_speculative *s)
 {
-    assert(!r->n_live && !r->group && s->tokens);
+    assert(!r->n_live && !r->group && !r->pair && s->tokens);
     r->speculative = s;
 }
 
@@ -108,12 +126,12 @@ uint64_t kw_replica_adapters_state(const struct kw_replica *r, kw_ns now)
 
 bool kw_replica_holds(const struct kw_replica *r, uint32_t slot)
 {
-    return !r->group && r->slot[slot].held;
+    return !r->group && !r->pair && r->slot[slot].held;
 }
 
 struct kw_replica_count kw_replica_counted(const struct kw_replica *r)
 {
-    return r->group ? kw_lockstep_counted(r) : r->count;
+    return r->group ? kw_lockstep_counted(r) : r->pair ? kw_pair_counted(r) : r->count;
 }
 
 /* The rank whose scheduler has the slot, which becomes the slot there. */
@@ -124,12 +142,14 @@ static const struct kw_sched *sched_of(const struct kw_replica *r, uint32_t *slo
 
 uint32_t kw_replica_cached(const struct kw_replica *r, uint32_t slot)
 {
+    if (r->pair) return kw_pair_cached(r, slot);
     const struct kw_sched *s = sched_of(r, &slot);
     return kw_sched_cached(s, slot);
 }
 
 uint32_t kw_replica_preemptions(const struct kw_replica *r, uint32_t slot)
 {
+    if (r->pair) return kw_pair_preemptions(r, slot);
     const struct kw_sched *s = sched_of(r, &slot);
     return kw_sched_preemptions(s, slot);
 }
@@ -141,18 +161,26 @@ static uint32_t waiting(const struct kw_sched *s)
 
 uint32_t kw_replica_waiting(const struct kw_replica *r)
 {
-    return r->group ? kw_lockstep_sum(r, waiting) : waiting(r->sched);
+    return r->group ? kw_lockstep_sum(r, waiting) : r->pair ? kw_pair_waiting(r) : waiting(r->sched);
 }
 
 uint32_t kw_replica_seated(const struct kw_replica *r)
 {
+    if (r->pair) return kw_pair_seated(r);
     uint32_t running = r->group ? kw_lockstep_sum(r, kw_sched_running) : kw_sched_running(r->sched);
     return running + kw_replica_waiting(r);
 }
 
 uint32_t kw_replica_blocks_free(const struct kw_replica *r)
 {
+    if (r->pair) return kw_pair_blocks_free(r);
     return r->group ? kw_lockstep_sum(r, kw_sched_blocks_free) : kw_sched_blocks_free(r->sched);
+}
+
+uint32_t kw_replica_blocks(const struct kw_replica *r)
+{
+    if (r->pair) return kw_pair_blocks(r);
+    return r->group ? kw_lockstep_sum(r, kw_sched_num_blocks) : kw_sched_num_blocks(r->sched);
 }
 
 /* ---- cutting a run ---- */
@@ -161,6 +189,7 @@ uint32_t kw_replica_blocks_free(const struct kw_replica *r)
 uint64_t kw_replica_kv_asked(const struct kw_replica *r, kw_ns now)
 {
     if (r->group) return kw_lockstep_kv_asked(r, now);
+    if (r->pair) return kw_pair_kv_asked(r, now);
     uint64_t tokens = kw_sched_context(r->sched) + kw_sched_tokens_waiting(r->sched);
     assert(now <= r->next);
     if (!r->in_step || r->k < 2) return tokens;
@@ -209,17 +238,22 @@ enum kw_status kw_replica_add(struct kw_replica *r, const struct kw_sched_reques
 {
     assert(now <= r->next);
     if (r->group) return kw_lockstep_add(r, q, now, slot, err);
+    if (r->pair) return kw_pair_add(r, q, now, slot, err);
     enum kw_status st;
     struct kw_sched_request asked = *q;
-    asked.held = q->adapter != 0; /* until it is known where its adapter is */
+    asked.held = q->held || q->adapter; /* until it is known where its adapter is */
     if (r->n_slots == r->cap && (st = grow(r, err)) != KW_OK) return st;
     if ((st = kw_sched_add(r->sched, &asked, slot, err)) != KW_OK) return st;
     uint32_t i = *slot;
     assert(i < r->cap);
     if (i >= r->n_slots) r->n_slots = i + 1;
-    r->slot[i] = (struct kw_replica_slot){
-        .id = q->id, .last = { -1, 0 }, .adapter = q->adapter, .since = now, .luck = q->luck
-    };
+    r->slot[i] = (struct kw_replica_slot){ .id = q->id,
+                                           .last = { -1, 0 },
+                                           .adapter = q->adapter,
+                                           .since = now,
+                                           .luck = q->luck,
+                                           .held = q->held,
+                                           .keeps = q->keeps };
     r->n_live++;
     if (q->adapter) {
         r->slot[i].held = !kw_adapter_store_need(&r->store, q->adapter, now);
@@ -235,6 +269,10 @@ void kw_replica_watch(struct kw_replica *r, struct kw_hist *itl, kw_ns now)
 {
     if (r->group) {
         kw_lockstep_watch(r, itl, now);
+        return;
+    }
+    if (r->pair) {
+        kw_pair_watch(r, itl, now);
         return;
     }
     if (!r->in_step) {
@@ -254,16 +292,53 @@ void kw_replica_cancel(struct kw_replica *r, uint32_t slot, kw_ns now)
         kw_lockstep_cancel(r, slot, now);
         return;
     }
+    if (r->pair) {
+        kw_pair_cancel(r, slot, now);
+        return;
+    }
     assert(now <= r->next && slot < r->n_slots && !r->slot[slot].cancelled);
     r->n_live--;
     r->count.cancelled++;
     if (!r->in_step) {
         kw_sched_cancel(r->sched, slot);
         request_left(r, slot, now);
+        if (kw_sched_waiting(r->sched)) joins(r, now); /* for the blocks that it held while it received */
     } else {
         r->slot[slot].cancelled = true;
         r->pending[r->n_pending++] = slot;
         if (r->k > 1) cut(r, now);
+    }
+    tell_next(r);
+}
+
+void kw_replica_release(struct kw_replica *r, uint32_t slot, kw_ns now)
+{
+    assert(r->slot[slot].held && !r->slot[slot].adapter);
+    r->slot[slot].held = false;
+    kw_sched_release(r->sched, slot);
+    joins(r, now);
+    tell_next(r);
+}
+
+/* It is admitted before those that wait, so a run ends for it whoever they are. */
+void kw_replica_received(struct kw_replica *r, uint32_t slot, kw_ns now)
+{
+    kw_sched_received(r->sched, slot);
+    if (r->in_step && r->k > 1)
+        cut(r, now);
+    else
+        joins(r, now);
+    tell_next(r);
+}
+
+void kw_replica_give(struct kw_replica *r, uint32_t slot, kw_ns now)
+{
+    if (r->in_step) {
+        if (r->k > 1) cut(r, now);
+        r->giving[r->n_giving++] = slot;
+    } else {
+        kw_sched_give(r->sched, slot);
+        if (kw_sched_waiting(r->sched)) joins(r, now);
     }
     tell_next(r);
 }
@@ -284,11 +359,13 @@ static int64_t with_adapters(const struct kw_replica *r, int64_t ps)
 /* The next step, or the run of steps that differ only by their context: one decision of the scheduler and one
  * step time a run, whatever its length. A run ends at the law's next knot too: beyond it the slope is another, and exact
  * sums are what makes a jump equal to single steps. */
-static inline void decide(struct kw_replica *r)
+static inline void decide(struct kw_replica *r, struct kw_replica_out *out)
 {
     struct kw_step step;
-    bool was_busy = r->in_step;
-    if (!take_batch(r, &step)) {
+    bool was_busy = r->in_step, any = take_batch(r, &step);
+    for (uint32_t i = 0; i < step.n_began; i++)
+        r->began[out->n_began++] = (struct kw_replica_seq){ r->slot[step.began[i]].id, step.began[i] };
+    if (!any) {
         if (was_busy) r->idle_since = r->at.ns;
         r->boundary = IDLE;
         return;
@@ -348,12 +425,16 @@ void kw_replica_advance(struct kw_replica *r, kw_ns now, struct kw_replica_out *
         kw_lockstep_advance(r, out);
         return;
     }
-    *out = (struct kw_replica_out){ .first = r->first, .finished = r->finished };
+    if (r->pair) {
+        kw_pair_advance(r, now, out);
+        return;
+    }
+    *out = (struct kw_replica_out){ .first = r->first, .finished = r->finished, .began = r->began };
     if (r->store.next == now) land(r, now);
     if (r->boundary == now) {
         if (r->in_step) end_run(r, out);
         if (r->watch_next) watch(r, r->itl_next);
-        decide(r);
+        decide(r, out);
     }
     tell_next(r);
 }
@@ -362,6 +443,7 @@ uint32_t kw_replica_kill(struct kw_replica *r, kw_ns now, uint64_t *ids)
 {
     assert(now <= r->next || r->next == IDLE);
     if (r->group) return kw_lockstep_kill(r, now, ids);
+    if (r->pair) return kw_pair_kill(r, now, ids);
     uint32_t n = kw_sched_list(r->sched, r->listed), live = 0;
     for (uint32_t i = 0; i < n; i++)
         if (!r->slot[r->listed[i]].cancelled) ids[live++] = r->slot[r->listed[i]].id;

@@ -48,6 +48,8 @@ struct kw_replica_out { /* what happened at the time of one kw_replica_advance; 
     uint32_t n_first, n_finished;
     const struct kw_replica_seq *first;    /* got their first token now */
     const struct kw_replica_seq *finished; /* got their last token now (may be in first too), in admission order */
+    uint32_t n_began;
+    const struct kw_replica_seq *began; /* kw_step.began, of the step that begins now */
 };
 
 struct kw_replica_count {       /* since init or reset; a run under way is not in it yet */
@@ -71,6 +73,7 @@ struct kw_replica {
     kw_ns next;                /* time of the next event; INT64_MAX: idle. Read only */
     struct kw_sched *sched;    /* owned; for queries only; NULL of a group */
     struct kw_lockstep *group; /* owned: ranks that step together, lockstep.h; NULL: one alone */
+    struct kw_pair *pair;      /* owned: engines that prefill and others that decode, disaggregated.h; NULL */
     uint32_t n_live;           /* requests added and neither finished nor cancelled: the load a router looks at */
     uint32_t most_step_tokens; /* of this life's steps: kw_step.asked_tokens */
     struct kw_replica_count count;
@@ -111,7 +114,9 @@ at which every sequence then decoding got a token */
     struct kw_decode_law law;
     struct kw_replica_slot *slot;            /* [cap] by scheduler slot */
     struct kw_replica_seq *first, *finished; /* [cap, max_num_seqs at most] */
+    struct kw_replica_seq *began;            /* [cap] */
     uint32_t *pending;                       /* [cap] slots to cancel at the next boundary */
+    uint32_t *giving, n_giving;              /* [cap] slots whose blocks go at the next boundary */
     uint32_t *resumed; /* [cap] preempted sequences whose next token comes with the step under way */
     uint32_t *listed;  /* [cap] scratch: slots of all sequences */
 };
@@ -121,6 +126,11 @@ at which every sequence then decoding got a token */
  * budget, or max_model_len with prefill_first. */
 enum kw_status kw_replica_init(struct kw_replica *r, const struct kw_sched_config *c, const struct kw_steptime *t,
                                enum kw_stepping mode, struct kw_hist *itl, struct kw_error *err);
+struct kw_disaggregated;
+/* The same of d->prefill engines that prefill and d->decode engines of c and t that decode: disaggregated.h. d is borrowed. */
+enum kw_status kw_replica_init_pair(struct kw_replica *r, const struct kw_sched_config *c, const struct kw_steptime *t,
+                                    const struct kw_disaggregated *d, enum kw_stepping mode, struct kw_hist *itl,
+                                    struct kw_error *err);
 /* The same of a replica of `ranks` data-parallel ranks, each with such a scheduler: lockstep.h. 1: as above. */
 enum kw_status kw_replica_init_group(struct kw_replica *r, const struct kw_sched_config *c, uint32_t ranks,
                                      const struct kw_steptime *t, enum kw_stepping mode, struct kw_hist *itl,
@@ -149,6 +159,7 @@ uint32_t kw_replica_preemptions(const struct kw_replica *r, uint32_t slot);
 uint32_t kw_replica_waiting(const struct kw_replica *r);
 uint32_t kw_replica_seated(const struct kw_replica *r);
 uint32_t kw_replica_blocks_free(const struct kw_replica *r);
+uint32_t kw_replica_blocks(const struct kw_replica *r); /* free or not */
 
 /* Counting begins anew: counters at 0, gaps go to itl from here on (NULL: nowhere). A step under way at now still
  * belongs to what was before, so that both stepping modes begin at the same boundary; `next` may become earlier. */
@@ -165,8 +176,15 @@ void kw_replica_advance(struct kw_replica *r, kw_ns now, struct kw_replica_out *
  * and its blocks are free from the first boundary at or after now. slot must be live and not cancelled before. */
 void kw_replica_cancel(struct kw_replica *r, uint32_t slot, kw_ns now);
 
+/* Of requests with keeps and receives (kw_sched_request). The keys and values of one that began to receive are there: it may
+ * be in the next batch. Those of one that finished are read: its blocks are free from the first boundary at or after now. */
+void kw_replica_received(struct kw_replica *r, uint32_t slot, kw_ns now);
+void kw_replica_release(struct kw_replica *r, uint32_t slot, kw_ns now); /* one added as held joins the waiting ones */
+void kw_replica_give(struct kw_replica *r, uint32_t slot, kw_ns now);
+
 /* Tokens of its KV cache that are in use by decoding sequences or asked for by waiting ones at now, steps that have ended
- * by then counted. The same in both stepping modes. O(waiting). */
+ * by then counted. The same in both stepping modes; of a pair, at the engines that
+ * decode. O(waiting). */
 uint64_t kw_replica_kv_asked(const struct kw_replica *r, kw_ns now);
 
 /* The replica dies at now: what was under way is lost. Fills ids (room for r->n_live) with the requests that were in

@@ -15,6 +15,7 @@ struct kw_replica_slot {
     uint64_t id;
     struct kw_replica_time last; /* of its last token, where `decoded` does not tell; ns -1: none */
     bool cancelled, resuming;    /* gone for the client; preempted after its first token and not back yet */
+    bool keeps;                  /* kw_sched_request's */
     bool held;                   /* in no queue: its adapter is being fetched, since `since` */
     uint32_t adapter;            /* of LoRA, 0: none */
     kw_ns since;
@@ -57,7 +58,7 @@ static inline enum kw_status grow(struct kw_replica *r, struct kw_error *err)
     void *p;
 #define GROW(row, n) ((p = realloc(r->row, (n) * sizeof *r->row)) && (r->row = p, true))
     if (!(GROW(slot, cap) && GROW(first, seats) && GROW(finished, seats) && GROW(pending, cap) && GROW(resumed, cap) &&
-          GROW(listed, cap) && GROW(brought, seats)))
+          GROW(listed, cap) && GROW(brought, seats) && GROW(began, cap) && GROW(giving, cap)))
         return kw_fail(err, KW_ENOMEM, "replica: no memory for %u requests", cap);
 #undef GROW
     r->cap = cap;
@@ -134,10 +135,10 @@ static inline bool take_batch(struct kw_replica *r, struct kw_step *step)
 {
     r->in_step = kw_sched_step(r->sched, step);
     r->n_resumed = 0;
+    if (step->n_preempted) note_preempted(r, step);
     if (!r->in_step) return false;
     r->n_decode = step->n_decode;
     if (step->asked_tokens > r->most_step_tokens) r->most_step_tokens = step->asked_tokens;
-    if (step->n_preempted) note_preempted(r, step);
     if (step->n_chunks) note_chunks(r, step);
     return true;
 }
@@ -242,6 +243,7 @@ static inline void end_run(struct kw_replica *r, struct kw_replica_out *out)
             r->count.finished++;
         }
         request_left(r, done.finished[i], r->at.ns);
+        if (s->cancelled && s->keeps) kw_sched_give(r->sched, done.finished[i]);
         s->cancelled = false;
     }
     for (uint32_t i = 0; i < r->n_pending; i++) {
@@ -252,6 +254,8 @@ static inline void end_run(struct kw_replica *r, struct kw_replica_out *out)
         s->cancelled = false;
     }
     r->n_pending = 0;
+    for (uint32_t i = 0; i < r->n_giving; i++) kw_sched_give(r->sched, r->giving[i]);
+    r->n_giving = 0;
 }
 
 #endif

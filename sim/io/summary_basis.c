@@ -71,10 +71,18 @@ void kw_summary_balancing(const struct kw_candidate *c, struct kw_text *out)
 
 void kw_summary_assumed(const struct kw_candidate *c, struct kw_text *out)
 {
-    char text[200];
+    char text[240];
     bool first = true;
     for (uint32_t k = 0; k < c->n; k++) {
         const struct kw_speculative *s = &c->choice[k].speculative;
+        const struct kw_link *l = &c->choice[k].kv_link;
+        if (c->choice[k].prefill) {
+            snprintf(text, sizeof text,
+                     "%s: the KV cache moves over %.60s (%s), one prompt at a time from and to an engine",
+                     c->choice[k].name, l->full_name, kw_grade_name[l->provenance.grade]);
+            kw_summary_paragraph(first ? "assumed" : "", text, out);
+            first = false;
+        }
         if (!s->tokens) continue;
         snprintf(text, sizeof text,
                  "%s: that drafted tokens are right so often, each whatever the others are: the scenario's acceptance, "

@@ -41,6 +41,10 @@ static void add_split(cJSON *o, const struct kw_choice *c, bool *lost)
     add_number(o, "tp", c->tp, lost);
     if (c->dp > 1) add_number(o, "dp", c->dp, lost);
     if (c->ep > 1) add_number(o, "ep", c->ep, lost);
+    if (!c->engines.decode) return;
+    add_number(o, "prefill_engines", c->engines.prefill, lost);
+    add_number(o, "prefill_tp", c->engines.prefill_tp, lost);
+    add_number(o, "decode_engines", c->engines.decode, lost);
 }
 
 /* Takes item. */
@@ -175,6 +179,7 @@ static cJSON *point_object(const struct kw_candidate *c, const struct kw_point *
             add_text(x, "profile_grade", kw_grade_name[d->profile->steps.grade], lost);
             if (d->profile->steps.date[0]) add_text(x, "step_times", kw_profile_basis(d->profile, buf), lost);
             if (*kw_choice_drafting(d, buf, sizeof buf)) add_text(x, "speculative", buf, lost);
+            if (*kw_choice_engines_text(d, buf, sizeof buf)) add_text(x, "disaggregated", buf, lost);
             add_number(x, "keep_warm", d->scaling.keep_warm, lost);
             add_number(x, "max_replicas", d->scaling.max_replicas, lost);
             add_text(x, "idle_timeout_s", kw_nano_format(exact, sizeof exact, d->scaling.idle_timeout), lost);

@@ -7,22 +7,24 @@ static uint32_t next_size(uint32_t size, uint32_t most)
     return size < most && size > most / 2 ? most : 2 * size;
 }
 
-/* Where every rank runs such a step, what it takes for each of them. */
-static double all_ranks_ps(const struct kw_deployment *d, const struct kw_step *step)
+/* Where each of the ranks runs such a step, what it takes for one of them. */
+static double all_ranks_ps(const struct kw_steptime *t, uint32_t ranks, const struct kw_step *step)
 {
-    uint32_t ranks = kw_deployment_ranks(d);
-    return (double)kw_steptime_alike_ps(d->steptime, step, ranks) / ranks;
+    return (double)kw_steptime_alike_ps(t, step, ranks) / ranks;
 }
 
 static double prompt_token_ps(const struct kw_deployment *d, double prompt)
 {
+    const struct kw_disaggregated *apart = &d->disaggregated;
+    const struct kw_steptime *t = apart->prefill ? apart->prefill_time : d->steptime;
+    uint32_t ranks = apart->prefill ? apart->prefill : kw_deployment_ranks(d);
     double best = INFINITY;
     for (uint32_t c = 1, most = d->sched.max_num_batched_tokens; c <= most; c = next_size(c, most)) {
         struct kw_sched_chunk chunk = { .len = c, .last = true };
         struct kw_step step = {
             .n_chunks = 1, .chunks = &chunk, .prefill_tokens = c, .prefill_pairs2 = (uint64_t)(c * prompt)
         }; /* of each token those before it in its prompt, on average half */
-        best = fmin(best, all_ranks_ps(d, &step) / c);
+        best = fmin(best, all_ranks_ps(t, ranks, &step) / c);
         if (c == most) break;
     }
     return best;
@@ -39,7 +41,7 @@ static double decode_ps(const struct kw_deployment *d, double context)
                                 .drafted = drafted,
                                 .decode_context = (uint64_t)(n * fmax(context, 1)) + drafted };
         double drafting = drafted ? (double)kw_speculative_ps(&d->speculative, &step) : 0;
-        best = fmin(best, (all_ranks_ps(d, &step) + drafting) / n);
+        best = fmin(best, (all_ranks_ps(d->steptime, kw_deployment_ranks(d), &step) + drafting) / n);
         if (n == most) break;
     }
     return best;
@@ -51,7 +53,7 @@ kw_ns kw_capacity_needed(const struct kw_deployment *d, const struct kw_ledger *
     double n = (double)l->completed, prompt = (double)l->tokens_in / n;
     double context = prompt + (double)l->tokens_out / n / 2;
     double brought = l->verified ? (double)l->verified_tokens / (double)l->verified : 1; /* tokens, by such a step */
-    double ps = (double)(l->tokens_in - l->tokens_cached) * prompt_token_ps(d, prompt) +
-                (double)l->tokens_out / brought * decode_ps(d, context);
-    return (kw_ns)(ps / 1000);
+    double prompts = (double)(l->tokens_in - l->tokens_cached) * prompt_token_ps(d, prompt);
+    double decodes = (double)l->tokens_out / brought * decode_ps(d, context);
+    return (kw_ns)((d->disaggregated.decode ? fmax(prompts, decodes) : prompts + decodes) / 1000);
 }

@@ -35,7 +35,7 @@ void kw_indifferent(struct kw_deployment *d)
 {
     if (d->scaling.hard_concurrency) d->scaling.hard_concurrency = 1; /* none is another rule */
     d->scaling.target = 0;
-    if (floor_moves(d)) return;
+    if (floor_moves(d) || d->disaggregated.decode) return; /* engines of two kinds have limits of their own */
     if (meets_ceiling_once(d)) d->scaling.max_replicas = 0;
     d->sched.max_num_seqs = 0;
     if (d->sched.policy != KW_SCHED_PREFILL_FIRST)

@@ -80,7 +80,7 @@ enum kw_status kw_lives_end_engine(struct kw_pool *p, struct kw_pool_replica *r,
     /* The step under way for a client that has left ends after the replica: counted all the same. */
     while (r->engine->n_live == 0 && r->engine->next != KW_NEVER) kw_replica_advance(r->engine, r->engine->next, &out);
     const struct kw_replica_count counted = kw_replica_counted(r->engine), *c = &counted;
-    uint32_t blocks = p->d->sched.num_blocks * kw_deployment_ranks(p->d), there = kw_replica_blocks_free(r->engine);
+    uint32_t blocks = kw_replica_blocks(r->engine), there = kw_replica_blocks_free(r->engine);
     p->ledger->steps += c->runs;
     p->ledger->iterations += c->iterations;
     p->ledger->outside += c->outside;

@@ -109,7 +109,9 @@ enum kw_status kw_pool_check(const struct kw_deployment *d, const struct kw_trac
         if (times[i] < 0 || times[i] > INT64_MAX / 8)
             return kw_fail(err, KW_ERANGE, "%s: a duration of %lld ns is not in [0, 36 years]", d->name,
                            (long long)times[i]);
-    if (d->sched.prefix_caching && trace->hash_at && (!d->sched.block_size || trace->hash_block % d->sched.block_size))
+    if (d->disaggregated.decode && (d->ranks > 1 || d->sched.max_loras || d->sched.draft_tokens))
+        return kw_fail(err, KW_ERANGE, "%s: engines that decode only: want no ranks, LoRA adapters or drafts", d->name);
+    if (kw_deployment_caches(d) && trace->hash_at && (!d->sched.block_size || trace->hash_block % d->sched.block_size))
         return kw_fail(err, KW_ERANGE, "%s: prefix hashes cover %u tokens, not a multiple of the KV block of %u",
                        d->name, trace->hash_block, d->sched.block_size);
     return KW_OK;
@@ -149,7 +151,8 @@ static void keep_engines(struct kw_pool *p, const struct kw_deployment *d, enum 
 {
     /* Bytes that differ only in padding rebuild engines that could have stayed: slower once, never wrong. */
     bool same = !memcmp(&p->made_for, &d->sched, sizeof d->sched) && p->made_with == d->steptime &&
-                p->made_ranks == kw_deployment_ranks(d) && p->stepping == stepping && p->itl == itl;
+                p->made_ranks == kw_deployment_ranks(d) && p->stepping == stepping && p->itl == itl &&
+                !memcmp(&p->made_apart, &d->disaggregated, sizeof d->disaggregated);
     for (uint32_t i = 0; i < p->n && !same; i++) {
         if (!p->r[i].engine) continue;
         kw_replica_free(p->r[i].engine);
@@ -159,6 +162,7 @@ static void keep_engines(struct kw_pool *p, const struct kw_deployment *d, enum 
     memcpy(&p->made_for, &d->sched, sizeof d->sched);
     p->made_with = d->steptime;
     p->made_ranks = kw_deployment_ranks(d);
+    memcpy(&p->made_apart, &d->disaggregated, sizeof d->disaggregated);
     p->stepping = stepping;
     p->itl = itl;
 }
@@ -394,7 +398,7 @@ enum kw_status kw_pool_run(struct kw_pool *p, uint32_t k, kw_ns now, struct kw_e
 {
     struct kw_pool_replica *r = &p->r[k];
     struct kw_replica_out out;
-    bool prefix = p->d->sched.prefix_caching, records = p->w->tally.o->records;
+    bool prefix = kw_deployment_caches(p->d), records = p->w->tally.o->records;
     assert(r->state == KW_REPLICA_READY || r->state == KW_REPLICA_DRAINING);
     kw_replica_advance(r->engine, now, &out);
     if (r->engine->most_step_tokens > p->ledger->most_step_tokens)

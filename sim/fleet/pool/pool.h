@@ -91,6 +91,7 @@ struct kw_pool {
     struct kw_sched_config made_for;
     const struct kw_steptime *made_with;
     uint32_t made_ranks;
+    struct kw_disaggregated made_apart; /* engines point to it */
     struct kw_hist *itl;
     uint32_t limit; /* requests a replica takes at once, UINT32_MAX: the engine decides */
     struct kw_signals g;

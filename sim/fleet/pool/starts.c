@@ -58,8 +58,12 @@ static enum kw_status take_replica(struct kw_pool *p, bool standin, uint32_t *ou
     if (!r->engine) {
         struct kw_replica *engine = calloc(1, sizeof *engine);
         if (!engine) return kw_fail(err, KW_ENOMEM, "%s: no memory for a replica", p->d->name);
-        if ((st = kw_replica_init_group(engine, &p->d->sched, kw_deployment_ranks(p->d), p->d->steptime, p->stepping,
-                                        p->itl, err)) != KW_OK) {
+        const struct kw_sched_config *c = &p->d->sched;
+        st =
+            p->made_apart.decode
+                ? kw_replica_init_pair(engine, c, p->d->steptime, &p->made_apart, p->stepping, p->itl, err)
+                : kw_replica_init_group(engine, c, kw_deployment_ranks(p->d), p->d->steptime, p->stepping, p->itl, err);
+        if (st != KW_OK) {
             free(engine);
             return st;
         }

@@ -392,7 +392,7 @@ static enum kw_status resolve(const struct reading *r, size_t at, struct kw_cata
             return kw_fail(err, KW_EPARSE, "/deployments/%s: %lld is out of range", f->name, (long long)v);
         kw_choice_field_set(f, out, v);
     }
-    out->gpus = out->tp * out->dp;
+    out->gpus = out->engines.decode ? kw_engines_gpus(&out->engines, out->tp) : out->tp * out->dp;
     if (!out->profile_seqs) { /* an older result does not tell the profile's limits from others */
         out->profile_seqs = out->sched.max_num_seqs;
         out->profile_tokens = out->sched.max_num_batched_tokens;

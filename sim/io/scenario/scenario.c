@@ -11,6 +11,7 @@
 #include "sim/io/scenario/autoscalers.h"
 #include "sim/io/scenario/drafting.h"
 #include "sim/io/scenario/edit.h"
+#include "sim/io/scenario/engines_apart.h"
 #include "sim/io/scenario/key_use.h"
 #include "sim/io/scenario/mitigations.h"
 #include "sim/io/scenario/schedule.h"
@@ -18,6 +19,7 @@
 #include "sim/io/scenario/tco.h"
 #include "sim/plan/sweep/precision.h"
 #include "sim/io/scenario/user_law.h"
+#include "sim/io/scenario/user_link.h"
 #include "workloads/readers/timestamp.h"
 
 /* Reads one after another and stops at the first failure; `st` and `err` are in scope where it is used. */
@@ -692,35 +694,6 @@ static enum kw_status find_profile(struct kw_jnode o, const struct kw_gpu_offer 
         model, precision, tp, offer->gpu, other_profiles(c, model, offer->gpu, others, sizeof others));
 }
 
-/* A name of links.json, or the two figures of a ring's law. */
-static enum kw_status read_link(struct kw_jnode n, uint32_t tp, struct kw_link *link, struct kw_error *err)
-{
-    static const char *const keys[] = { "bandwidth_gb_s", "latency_us", NULL };
-    const char *name;
-    int64_t rate, latency;
-    char a[32], b[32];
-    enum kw_status st;
-    if (kw_json_is_string(n)) {
-        struct kw_error inner;
-        if ((st = kw_json_str(n, &name, err)) != KW_OK) return st;
-        st = kw_link_named(link, name, tp, &inner);
-        return st == KW_OK ? st : kw_json_fail(n, st, err, "%s", inner.msg);
-    }
-    if (!kw_json_is_object(n))
-        return kw_json_fail(n, KW_EPARSE, err, "want the name of a link, or bandwidth_gb_s and latency_us");
-    if ((st = kw_json_keys(n, keys, err)) != KW_OK) return st;
-    if ((st = kw_json_nano(get(n, keys[0]), 1000000, 100000 * KW_NANO, &rate, err)) != KW_OK) return st;
-    if ((st = kw_json_nano(get(n, keys[1]), 0, 1000000 * KW_NANO, &latency, err)) != KW_OK) return st;
-    *link = (struct kw_link){ .gpus = tp,
-                              .latency_s = 1e-6 * kw_nano_to_double(latency),
-                              .bandwidth = 1e9 * kw_nano_to_double(rate),
-                              .provenance = { .grade = KW_GRADE_USER, .date = "undated" } };
-    snprintf(link->full_name, sizeof link->full_name, "%.12s GB/s, %.12s us a call", kw_nano_format(a, sizeof a, rate),
-             kw_nano_format(b, sizeof b, latency));
-    snprintf(link->provenance.source, sizeof link->provenance.source, "the scenario's \"link\"");
-    return KW_OK;
-}
-
 /* The profile as found, or over the link that the deployment says. */
 static enum kw_status set_link(struct kw_jnode n, struct kw_catalogue *c, const struct kw_profile **profile,
                                struct kw_error *err)
@@ -729,8 +702,8 @@ static enum kw_status set_link(struct kw_jnode n, struct kw_catalogue *c, const 
     struct kw_error inner;
     if (!kw_json_present(n)) return KW_OK;
     uint32_t dp = kw_parallel_ranks(kw_profile_parallel(*profile));
-    enum kw_status st = (*profile)->tp > 1 ? read_link(n, (*profile)->tp, &link, err) : KW_OK;
-    if (st == KW_OK && dp > 1) st = read_link(n, dp, &exchange, err);
+    enum kw_status st = (*profile)->tp > 1 ? kw_user_link(n, (*profile)->tp, &link, err) : KW_OK;
+    if (st == KW_OK && dp > 1) st = kw_user_link(n, dp, &exchange, err);
     if (st != KW_OK) return st;
     st = kw_catalogue_linked(c, *profile, &link, &exchange, profile, &inner);
     return st == KW_OK ? st : kw_json_fail(n, st, err, "%s", inner.msg);
@@ -835,13 +808,19 @@ static enum kw_status read_deployment(struct kw_jnode o, const char *dflt_model,
         READ(find_gpu(o, p, &offer, err));
         READ(find_profile(o, offer, runs, cat, &profile, &ranks, err));
         READ(set_link(get(o, "link"), cat, &profile, err));
+        struct kw_apart_ask apart;
+        READ(kw_apart_read(o, profile->tp, &apart, err));
         if (st != KW_OK) return st;
-        offer = that_holds(p, offer, get(o, "gpu"), profile->tp * ranks);
-        if ((st = kw_choice_ranks(c, p, offer, profile, ranks, NULL, &inner)) != KW_OK)
+        bool is_apart = apart.engines.decode > 0;
+        offer = that_holds(p, offer, get(o, "gpu"),
+                           is_apart ? kw_engines_gpus(&apart.engines, profile->tp) : profile->tp * ranks);
+        if ((st = is_apart ? kw_choice_engines(c, p, offer, profile, &apart.engines, &inner)
+                           : kw_choice_ranks(c, p, offer, profile, ranks, NULL, &inner)) != KW_OK)
             return kw_json_fail(o, st, err, "%s", inner.msg);
         st = kw_places_deployment(c, o, t, distances, err);
         READ(read_scheduler(get(o, "scheduler"), &c->sched, err));
         READ(kw_drafting_read(o, cat, c, err));
+        READ(kw_apart_set(o, &apart, cat, c, err));
         READ(read_cold_start(get(o, "cold_start"), c, err));
         READ(read_scaling(o, &cat->autoscalers, c, err));
         int term = c->term, balance = c->balance;
@@ -882,6 +861,10 @@ static enum kw_status read_deployment(struct kw_jnode o, const char *dflt_model,
     if (st == KW_OK && c->draft &&
         (st = kw_steptimes_drafts(&cat->steptimes, c->draft, c->sched.max_num_seqs, policy_tokens,
                                   c->sched.draft_tokens, &c->speculative.draft, &inner)) != KW_OK)
+        return kw_json_fail(o, st, err, "%s", inner.msg);
+    if (st == KW_OK && c->prefill &&
+        (st = kw_steptimes_get(&cat->steptimes, c->prefill, c->sched.max_num_seqs, policy_tokens,
+                               &c->disaggregated.prefill_time, &inner)) != KW_OK)
         return kw_json_fail(o, st, err, "%s", inner.msg);
     if (st == KW_OK && (st = kw_choice_check(c, &inner)) != KW_OK) return kw_json_fail(o, st, err, "%s", inner.msg);
     return st;

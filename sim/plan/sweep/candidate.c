@@ -88,11 +88,10 @@ enum kw_status kw_choice_gpu(struct kw_choice *c, const struct kw_platform *p, c
     return kw_choice_ranks(c, p, o, prof, kw_parallel_ranks(kw_profile_parallel(prof)), st, err);
 }
 
-enum kw_status kw_choice_ranks(struct kw_choice *c, const struct kw_platform *p, const struct kw_gpu_offer *o,
-                               const struct kw_profile *prof, uint32_t ranks, const struct kw_steptime *st,
-                               struct kw_error *err)
+static enum kw_status on_gpus(struct kw_choice *c, const struct kw_platform *p, const struct kw_gpu_offer *o,
+                              const struct kw_profile *prof, uint32_t ranks, uint32_t gpus,
+                              const struct kw_steptime *st, struct kw_error *err)
 {
-    uint32_t gpus = prof->tp * ranks;
     enum kw_status status = plannable(p, err);
     if (status != KW_OK) return status;
     if (p->kind == KW_KIND_API)
@@ -146,6 +145,21 @@ enum kw_status kw_choice_ranks(struct kw_choice *c, const struct kw_platform *p,
     c->prefix_min_match = KW_PREFIX_MIN_MATCH;
     if (p->kind == KW_KIND_DEDICATED) kw_choice_replicas(c, step);
     return KW_OK;
+}
+
+enum kw_status kw_choice_ranks(struct kw_choice *c, const struct kw_platform *p, const struct kw_gpu_offer *o,
+                               const struct kw_profile *prof, uint32_t ranks, const struct kw_steptime *st,
+                               struct kw_error *err)
+{
+    return on_gpus(c, p, o, prof, ranks, prof->tp * ranks, st, err);
+}
+
+enum kw_status kw_choice_engines(struct kw_choice *c, const struct kw_platform *p, const struct kw_gpu_offer *o,
+                                 const struct kw_profile *prof, const struct kw_engines *e, struct kw_error *err)
+{
+    enum kw_status st = on_gpus(c, p, o, prof, 1, kw_engines_gpus(e, prof->tp), NULL, err);
+    if (st == KW_OK) c->engines = *e;
+    return st;
 }
 
 enum kw_status kw_choice_api_with(struct kw_choice *c, const struct kw_platform *p, const struct kw_api_offer *o,
@@ -500,6 +514,7 @@ void kw_choice_deployment(const struct kw_choice *c, struct kw_deployment *d)
     d->sched = c->sched;
     d->ranks = c->dp;
     d->speculative = c->speculative;
+    d->disaggregated = c->disaggregated;
     d->scaling = c->scaling;
     d->balance = c->balance;
     if (c->balance == KW_BALANCE_PREFIX) d->prefix_min_match = c->prefix_min_match;
@@ -590,6 +605,11 @@ enum kw_status kw_choice_check(const struct kw_choice *c, struct kw_error *err)
         return kw_fail(err, KW_ERANGE,
                        "%s: LoRA adapters are not simulated on several data-parallel ranks (dp %" PRIu32 ")", c->name,
                        c->dp);
+    if (c->engines.decode &&
+        (c->lora.adapters || c->prewarm.forecast != KW_FORECAST_NONE || c->balance == KW_BALANCE_PREFIX))
+        return kw_fail(err, KW_ERANGE,
+                       "%s: LoRA adapters, prewarm and \"balance\": \"prefix\" are not simulated with engines apart",
+                       c->name);
     if (c->speculative.tokens && c->lora.adapters)
         return kw_fail(err, KW_ERANGE, "%s: LoRA adapters are not simulated with speculative decoding", c->name);
     if (s->max_replicas == 0) return kw_fail(err, KW_ERANGE, "%s: max_replicas is 0, want at least 1", c->name);
@@ -748,7 +768,13 @@ static void hold_word(const struct kw_choice *c, char *buf, size_t size)
 /* In the autoscaler's own names, with what its nodes are. */
 char *kw_choice_split(const struct kw_choice *c, const char *gap, char buf[KW_CHOICE_SPLIT])
 {
+    const struct kw_engines *e = &c->engines;
     char dp[24] = "", ep[24] = "";
+    if (e->decode) {
+        snprintf(buf, KW_CHOICE_SPLIT, "%" PRIu32 "P%" PRIu32 "D tp%s%" PRIu32 "+%" PRIu32, e->prefill, e->decode, gap,
+                 e->prefill_tp, c->tp);
+        return buf;
+    }
     if (c->dp > 1) snprintf(dp, sizeof dp, " dp%s%" PRIu32, gap, c->dp);
     if (c->ep > 1) snprintf(ep, sizeof ep, " ep%s%" PRIu32, gap, c->ep);
     snprintf(buf, KW_CHOICE_SPLIT, "tp%s%" PRIu32 "%s%s", gap, c->tp, dp, ep);
@@ -769,6 +795,20 @@ static void self_managed_settings(const struct kw_choice *c, char *buf, size_t s
              f->name, kw_self_managed_word(f, "keep_warm"), s->keep_warm, kw_self_managed_word(f, "max_replicas"),
              s->max_replicas, own[0] ? " " : "", own, kw_choice_split(c, " ", split), word(c->gpu->sku, c->gpu->gpu),
              gpus, gpus == 1 ? "" : "s", kw_nano_format(idle, sizeof idle, c->node.idle), kw_balance_name[c->balance]);
+}
+
+char *kw_choice_engines_text(const struct kw_choice *c, char *buf, size_t size)
+{
+    const struct kw_engines *e = &c->engines;
+    buf[0] = 0;
+    if (!e->decode || !c->prefill) return buf;
+    snprintf(buf, size,
+             "%" PRIu32 " engine%s of tp %" PRIu32 " prefill%s, %" PRIu32 " of tp %" PRIu32
+             " decode%s, KV cache at %.4g GB/s after %.4g us",
+             e->prefill, e->prefill == 1 ? "" : "s", e->prefill_tp, e->prefill == 1 ? "s" : "", e->decode, c->tp,
+             e->decode == 1 ? "s" : "", 1e-9 * (double)c->disaggregated.bytes_s,
+             1e-3 * (double)c->disaggregated.latency);
+    return buf;
 }
 
 char *kw_choice_drafting(const struct kw_choice *c, char *buf, size_t size)
@@ -867,6 +907,7 @@ char *kw_choice_settings(const struct kw_choice *c, char *buf, size_t size)
     }
     char drafting[240];
     if (*kw_choice_drafting(c, drafting, sizeof drafting)) append(buf, size, "; ", drafting);
+    if (*kw_choice_engines_text(c, drafting, sizeof drafting)) append(buf, size, "; ", drafting);
     if (c->region) append(buf, size, " region=", c->region->vendor);
     if (c->via) append(buf, size, " via=", kw_region_name(c->via));
     if (c->lora.adapters && c->profile) {
@@ -1279,6 +1320,7 @@ enum kw_grade kw_choice_grade(const struct kw_choice *c)
     enum kw_grade g = c->profile ? c->profile->weakest : KW_GRADE_MEASURED;
     if (c->lora.adapters) g = kw_grade_weaker(g, c->lora_grade);
     if (c->draft) g = kw_grade_weaker(g, c->draft->weakest);
+    if (c->prefill) g = kw_grade_weaker(kw_grade_weaker(g, c->prefill->weakest), c->kv_link.provenance.grade);
     if (c->speculative.tokens) g = kw_grade_weaker(g, KW_GRADE_USER); /* how many drafted tokens are right */
     if (c->autoscaler) g = kw_grade_weaker(g, c->autoscaler->weakest);
     if (c->weights_from == KW_WEIGHTS_NODE) g = KW_GRADE_UNKNOWN; /* how often a start finds them there */

@@ -76,9 +76,15 @@ struct kw_choice { /* one deployment of a candidate */
     const struct kw_steptime *steptime;   /* compiled from profile; shared by all candidates that use it; borrowed */
     uint32_t tp, dp,
         ep;        /* how a replica lies on its GPUs: the profile's kw_parallel, dp more where that tells one rank */
-    uint32_t gpus; /* of a replica: tp dp */
-    struct kw_speculative speculative; /* tokens 0: none */
-    const struct kw_profile *draft;    /* of its draft model; NULL: it has none; borrowed */
+    uint32_t gpus; /* of a replica: tp dp, or of all its engines */
+    struct kw_engines {
+        uint32_t prefill, prefill_tp, decode; /* of a replica, each kind on GPUs of its own; decode 0: not apart */
+    } engines;
+    struct kw_disaggregated disaggregated; /* of them; prefill_time shared like steptime */
+    const struct kw_profile *prefill;      /* of the engines that prefill, profile being of the others; borrowed */
+    struct kw_link kv_link;                /* between two of their GPUs */
+    struct kw_speculative speculative;     /* tokens 0: none */
+    const struct kw_profile *draft;        /* of its draft model; NULL: it has none; borrowed */
     enum kw_term term;
     struct kw_sched_config sched;          /* from the profile, then overrides */
     uint32_t profile_seqs, profile_tokens; /* max_num_seqs and max_num_batched_tokens before those */
@@ -152,6 +158,13 @@ enum kw_status kw_choice_gpu(struct kw_choice *c, const struct kw_platform *p, c
 enum kw_status kw_choice_ranks(struct kw_choice *c, const struct kw_platform *p, const struct kw_gpu_offer *o,
                                const struct kw_profile *prof, uint32_t ranks, const struct kw_steptime *st,
                                struct kw_error *err);
+/* The same of engines that prefill and others, of prof, that decode; what else they need: sim/plan/sweep/apart_engines.h. */
+enum kw_status kw_choice_engines(struct kw_choice *c, const struct kw_platform *p, const struct kw_gpu_offer *o,
+                                 const struct kw_profile *prof, const struct kw_engines *e, struct kw_error *err);
+static inline uint32_t kw_engines_gpus(const struct kw_engines *e, uint32_t tp)
+{
+    return e->prefill * e->prefill_tp + e->decode * tp;
+}
 enum kw_status kw_choice_api(struct kw_choice *c, const struct kw_platform *p, const struct kw_api_offer *o,
                              struct kw_error *err);
 /* The same with the user's own TTFT, TTFT per 1000 prompt tokens and output rate, in this order; NONE takes the
@@ -243,6 +256,8 @@ enum kw_status kw_choice_check(const struct kw_choice *c, struct kw_error *err);
 
 /* "3 tokens a step drafted by llama-3.2-1b (steps published), right with probability 0.7 (2.533 tokens a step)": what the user said; "" without drafts. Returns buf. */
 char *kw_choice_drafting(const struct kw_choice *c, char *buf, size_t size);
+/* "1 engine of tp 1 prefills, 2 of tp 2 decode, KV cache at 50 GB/s after 10 us": "" where none is apart. Returns buf. */
+char *kw_choice_engines_text(const struct kw_choice *c, char *buf, size_t size);
 #define KW_CHOICE_SPLIT 64
 /* How a replica lies on its GPUs: "tp1", "tp1 dp2 ep2"; with " " as gap "tp 1". Returns buf. */
 char *kw_choice_split(const struct kw_choice *c, const char *gap, char buf[KW_CHOICE_SPLIT]);

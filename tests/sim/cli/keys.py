@@ -99,6 +99,7 @@ LAW = {"constant": "3"}
 LATENCY = {"ttft": {"constant": "0.4"}, "output_rate": {"constant": "90"}}
 PAIR = one(dict(GPU, platform="modal", gpu="L4", tp=2, keep_warm=1, max_replicas=1))
 DRAFTS = one(dict(GPU, platform="lambda", replicas=1, speculative={"tokens": 2, "acceptance": "0.6", "draft": "ngram"}))
+APART = one(dict(GPU, platform="modal", keep_warm=1, max_replicas=1, disaggregated={"prefill": {"engines": 1}, "decode": {"engines": 1}, "link": "nvlink-4"}))
 MOE = dict(one(dict(GPU, platform="modal", keep_warm=1, max_replicas=1)), model="qwen3-30b-a3b")
 GROQ = one(dict({"platform": "groq"}, **LATENCY))
 OPENAI = one(dict({"platform": "openai", "model": "gpt-4o"}, **LATENCY))
@@ -193,6 +194,10 @@ KEYS = {
     "deployments[].speculative.tokens": does(DRAFTS, 1, 4, wrong=(GROQ,)),
     "deployments[].speculative.acceptance": does(DRAFTS, "0.2", ["0.9", "0.8"]),
     "deployments[].speculative.draft": does(DRAFTS, {"ms": "3"}, "llama-3.2-1b"),
+    "deployments[].disaggregated.prefill.engines": does(APART, 1, 2, wrong=(GROQ,)),
+    "deployments[].disaggregated.prefill.tp": does(APART, 1, 2),
+    "deployments[].disaggregated.decode.engines": does(APART, 1, 2),
+    "deployments[].disaggregated.link": does(APART, "nvlink-4", {"bandwidth_gb_s": "0.1", "latency_us": "100"}),
     "deployments[].profile": does(LAMBDA, "slow.json", UNSET, wrong=(GROQ,)),
     "deployments[].term": does(OPENAI, "on_demand", "batch"),
     "deployments[].spot.interruptions_per_hour": does(SPOT, "1", "30", wrong=(one(dict(CRUSOE, term="on_demand", spot={})),)),

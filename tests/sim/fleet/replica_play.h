@@ -3,6 +3,7 @@
 #ifndef KW_TESTS_SIM_FLEET_REPLICA_PLAY_H
 #define KW_TESTS_SIM_FLEET_REPLICA_PLAY_H
 #include <stdlib.h>
+#include "sim/fleet/disaggregated.h"
 #include "sim/fleet/replica.h"
 #include "tests/check.h"
 
@@ -40,6 +41,7 @@ struct load {
     double bytes[8];
     uint32_t ranks;               /* 0: one alone */
     struct kw_speculative drafts; /* of c.draft_tokens */
+    struct kw_disaggregated pair; /* decode 0: none */
 };
 struct outcome {
     kw_ns first[MANY], finish[MANY], end;
@@ -55,7 +57,8 @@ static void play(const struct load *l, const struct kw_steptime *time, enum kw_s
     memset(o, 0, sizeof *o);
     for (uint32_t i = 0; i < MANY; i++) o->first[i] = o->finish[i] = -1;
     uint32_t ranks = l->ranks ? l->ranks : 1;
-    CHECK(kw_replica_init_group(&r, &l->c, ranks, time, mode, itl, &err) == KW_OK);
+    CHECK((l->pair.decode ? kw_replica_init_pair(&r, &l->c, time, &l->pair, mode, itl, &err)
+                          : kw_replica_init_group(&r, &l->c, ranks, time, mode, itl, &err)) == KW_OK);
     struct kw_rng luck;
     struct kw_lora lora = l->lora;
     if (lora.adapters) lora.adapters = &l->adapters;
@@ -118,7 +121,7 @@ static void play(const struct load *l, const struct kw_steptime *time, enum kw_s
     uint32_t n_live = 0;
     for (uint32_t i = 0; i < next; i++) n_live += live[i];
     CHECK(n_live == 0 && r.n_live == 0);
-    CHECK(kw_replica_blocks_free(&r) == ranks * l->c.num_blocks);
+    CHECK(kw_replica_blocks_free(&r) == kw_replica_blocks(&r));
     o->count = kw_replica_counted(&r);
     o->count.runs = 0;
     kw_replica_free(&r);
