@@ -69,8 +69,9 @@ static enum kw_status not_text(const char *head, size_t n, struct kw_error *err)
         const char *what;
     } known[] = {
         { "PAR1", 4,
-          "is Parquet, which is not read here: duckdb -c \"COPY (FROM 'FILE') TO 'FILE.csv' (HEADER)\", or "
-          "python3 -c \"import pandas; pandas.read_parquet('FILE').to_csv('FILE.csv', index=False)\"" },
+          "is Parquet, which is not read here, and no package of Debian reads it; as JSON lines: python3 -m venv v && "
+          "v/bin/pip install duckdb && v/bin/python -c \"import duckdb; "
+          "duckdb.sql(\\\"COPY (FROM read_parquet('FILE')) TO 'FILE.jsonl' (FORMAT json)\\\")\"" },
         { "BZh", 3, "is bzip2: bzip2 -dc FILE | keepwarm ... -" },
         { "\xfd"
           "7zXZ",

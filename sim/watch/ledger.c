@@ -290,12 +290,17 @@ static int by_hour_and_hash(const void *a, const void *b)
     return (x->hash > y->hash) - (x->hash < y->hash);
 }
 
-static size_t first_id(const struct kw_watch_ledger *l, int64_t hour)
+static_assert(!offsetof(struct kw_watch_id, hour) && !offsetof(struct kw_watch_cell, hour),
+              "kw_watch_first reads it there");
+
+size_t kw_watch_first(const void *row, size_t n, size_t size, int64_t hour)
 {
-    size_t a = 0, b = l->n_ids;
+    size_t a = 0, b = n;
     while (a < b) {
         size_t m = a + (b - a) / 2;
-        if (l->id[m].hour < hour)
+        int64_t at;
+        memcpy(&at, (const char *)row + m * size, sizeof at);
+        if (at < hour)
             a = m + 1;
         else
             b = m;
@@ -312,8 +317,8 @@ static enum kw_status counted(struct adding *a, size_t i, kw_ns at, bool *again,
     *again = false;
     if (id.hour != a->hour) {
         a->hour = id.hour;
-        a->had = first_id(l, id.hour);
-        a->had_end = first_id(l, id.hour + 1);
+        a->had = kw_watch_first(l->id, l->n_ids, sizeof *l->id, id.hour);
+        a->had_end = kw_watch_first(l->id, l->n_ids, sizeof *l->id, id.hour + 1);
     }
     if (a->had < a->had_end && bsearch(&id, l->id + a->had, a->had_end - a->had, sizeof id, by_hour_and_hash)) {
         *again = true;

@@ -102,6 +102,10 @@ struct kw_watch_place {
 enum kw_status kw_watch_add(struct kw_watch_ledger *l, const struct kw_trace *t, int64_t epoch,
                             const struct kw_watch_place *p, struct kw_error *err);
 
+/* Index of the first of n rows that is not of an hour before `hour`, n if none is: cells or ids, of `size` bytes each, which begin
+ * with their hour and lie in order of it. */
+size_t kw_watch_first(const void *row, size_t n, size_t size, int64_t hour);
+
 /* One part of a series' label into buf; returns buf. */
 char *kw_watch_part(const struct kw_watch_series *s, enum kw_watch_part part, char buf[256]);
 

@@ -81,20 +81,6 @@ static kw_nusd rent_of(const struct kw_watch_source *s, struct kw_watch_window w
     return sum;
 }
 
-/* The first cell of an hour that is not before `hour`. */
-static size_t first_cell(const struct kw_watch_ledger *l, int64_t hour)
-{
-    size_t a = 0, b = l->n_cells;
-    while (a < b) {
-        size_t m = a + (b - a) / 2;
-        if (l->cell[m].hour < hour)
-            a = m + 1;
-        else
-            b = m;
-    }
-    return a;
-}
-
 /* A cell into a sum: what waits for its charge is told apart. */
 static void count_cell(struct kw_watch_count *sum, const struct kw_watch_ledger *l, const struct kw_watch_coverage *c,
                        const struct kw_watch_cell *x)
@@ -119,7 +105,8 @@ enum kw_status kw_watch_hours(const struct kw_watch_ledger *l, struct kw_watch_w
         free(*hour);
         return st;
     }
-    for (size_t i = first_cell(l, w.from); i < l->n_cells && l->cell[i].hour < w.to; i++)
+    for (size_t i = kw_watch_first(l->cell, l->n_cells, sizeof *l->cell, w.from);
+         i < l->n_cells && l->cell[i].hour < w.to; i++)
         count_cell(&(*hour)[l->cell[i].hour - w.from], l, &c, &l->cell[i]);
     for (size_t k = 0; k < l->n_sources; k++)
         for (int64_t h = w.from; h < w.to && l->source[k].kind == KW_KIND_DEDICATED; h++)
@@ -170,7 +157,7 @@ static kw_nusd share_charges(const struct kw_watch_ledger *l, uint32_t source, s
         if (!all) continue;
         memset(tokens, 0, l->n_series * sizeof *tokens);
         kw_ns begin = x->from > from ? x->from : from, over = x->to < to ? x->to : to;
-        for (size_t k = first_cell(l, begin / KW_NS_PER_HOUR);
+        for (size_t k = kw_watch_first(l->cell, l->n_cells, sizeof *l->cell, begin / KW_NS_PER_HOUR);
              k < l->n_cells && l->cell[k].hour * KW_NS_PER_HOUR < over; k++)
             tokens[l->cell[k].series] += kw_watch_tokens(&l->cell[k].count);
         if (!share(l, source, all, tokens, part)) idle += all;
@@ -204,7 +191,8 @@ static enum kw_status by_series(const struct kw_watch_ledger *l, struct kw_watch
 {
     struct kw_watch_coverage c;
     KW_TRY(kw_watch_coverage(&c, l, w.from, w.to, err));
-    for (size_t i = first_cell(l, w.from); i < l->n_cells && l->cell[i].hour < w.to; i++)
+    for (size_t i = kw_watch_first(l->cell, l->n_cells, sizeof *l->cell, w.from);
+         i < l->n_cells && l->cell[i].hour < w.to; i++)
         count_cell(&count[l->cell[i].series], l, &c, &l->cell[i]);
     kw_watch_coverage_free(&c);
     return share_rent(l, w, count, part, err);

@@ -341,6 +341,14 @@ static void what_cannot_be_read_says_why(void)
     refused("PAR1....", NULL, "Parquet");
     refused("a,b,c\n1,2,3\n", NULL, "no name says when a request arrived among a, b, c");
     refused("time,tokens\n1.5,2\n", NULL, "no name says how long a prompt is");
+    refused("ts,in,out\n1.5,2,3\n2.5,x,4\n", "arrival=ts,prompt=in,output=out",
+            "mem:3: want a whole number of tokens, got 'x' (broken=drop leaves such records out)");
+    refused("ts,in,out\n1.5,2,3\n2.5,4\n", NULL,
+            "2 fields, but the header has 3 (broken=drop leaves such records out)");
+    refused("ts,in,out\n1.5,x,3\n", "arrival=ts,prompt=in,output=out", "got 'x'"); /* all records may be like it */
+    CHECK(!strstr(err.msg, "broken=drop"));
+    refused("ts,in,out\n1.5,2,3\n2.5,,4\n", "arrival=ts,prompt=in,output=out,missing=refuse", "missing=mean");
+    CHECK(!strstr(err.msg, "broken=drop"));
 }
 
 static void units_are_told_or_asked_for(void)

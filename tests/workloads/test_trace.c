@@ -153,19 +153,20 @@ static void mooncake_hashes_and_batches(void)
     refuse(MOON("0", "512", "[18446744073709551616]"), NULL, KW_ERANGE,
            "mem:1: \"hash_ids\": a hash is beyond 64 bits");
     refuse(MOON("0", "5", "[1]") "\n" MOON("null", "5", "[1]"), NULL, KW_EPARSE,
-           "mem:3: no \"timestamp\" in the record");
+           "mem:3: no \"timestamp\" in the record (broken=drop leaves such records out)");
     CHECK(read_text(MOON("0", "5", "[1]") "{\"timestamp\": 0}\n", NULL, NULL) == KW_OK && t.n == 1);
     CHECK(t.notes.unknown_tokens == 1 && t.notes.rows == 2);
     kw_trace_free(&t);
     refuse(MOON("0", "5", "[1]") "{\"timestamp\": 0\n", NULL, KW_EPARSE,
-           "mem:2: column 16: want ',' or '}'; got the end of the line");
-    refuse(MOON("0", "5", "[1]") "[1]\n", NULL, KW_EPARSE, "mem:2: column 1: want a JSON object '{'; got '[1]'");
+           "mem:2: column 16: want ',' or '}'; got the end of the line (broken=drop leaves such records out)");
+    refuse(MOON("0", "5", "[1]") "[1]\n", NULL, KW_EPARSE,
+           "mem:2: column 1: want a JSON object '{'; got '[1]' (broken=drop leaves such records out)");
     refuse(MOON("0", "5", "[1]") MOON("0, \"timestamp\": 1", "5", "[1]"), NULL, KW_EPARSE,
-           "mem:2: \"timestamp\" is there twice");
+           "mem:2: \"timestamp\" is there twice (broken=drop leaves such records out)");
     refuse(MOON("0", "5", "[1, ]"), NULL, KW_EPARSE,
            "mem:1: column 73: want a JSON value (NaN, Infinity and bare words are none); got ']}'");
     refuse(MOON("0", "5", "[1]") MOON("1, \"user\": \"caf\xe9\"", "5", "[1]"), NULL, KW_EPARSE,
-           "mem:2: column 30: want valid UTF-8; got byte 0xe9");
+           "mem:2: column 30: want valid UTF-8; got byte 0xe9 (broken=drop leaves such records out)");
     refuse(MOON("0", "5", "7") MOON("0", "5", "[1]"), NULL, KW_EPARSE,
            "mem:1: \"hash_ids\": want a list of block hashes");
 }

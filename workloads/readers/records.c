@@ -11,6 +11,7 @@ struct pass {
     struct kw_source *s;
     kw_record_fn *each;
     void *ctx;
+    bool handed; /* a record was read to its end */
 };
 
 void kw_records_free(struct kw_records *in)
@@ -26,8 +27,17 @@ static bool at_end(struct kw_source *s)
     return kw_source_peek(s, 1, &head, &n, &ignored) != KW_OK || n == 0;
 }
 
+/* One bad record behind good ones: leaving it out helps, unless the message names something else that does. */
+static enum kw_status broken(const struct pass *p, enum kw_status st, struct kw_error *err)
+{
+    size_t n = err ? strlen(err->msg) : 0;
+    if (p->handed && err && !strchr(err->msg, '='))
+        snprintf(err->msg + n, sizeof err->msg - n, " (broken=drop leaves such records out)");
+    return st;
+}
+
 /* A record that cannot be read: passed over where that is allowed or the file simply ends there, else the failure. */
-static enum kw_status unreadable(struct pass *p, enum kw_status st)
+static enum kw_status unreadable(struct pass *p, enum kw_status st, struct kw_error *err)
 {
     if (st != KW_EPARSE || p->s->binary) return st;
     if (p->in->head_only) return KW_OK;
@@ -35,7 +45,7 @@ static enum kw_status unreadable(struct pass *p, enum kw_status st)
         p->in->cut_off++;
         return KW_OK;
     }
-    if (!p->in->drop_broken) return st;
+    if (!p->in->drop_broken) return broken(p, st, err);
     if (!p->in->broken++) p->in->broken_at = (uint64_t)p->in->line;
     return KW_OK;
 }
@@ -43,7 +53,9 @@ static enum kw_status unreadable(struct pass *p, enum kw_status st)
 static enum kw_status hand_on(struct pass *p, struct kw_error *err)
 {
     enum kw_status st = p->each(p->ctx, p->in, err);
-    if (!p->in->drop_broken || (st != KW_EPARSE && st != KW_ERANGE)) return st;
+    p->handed |= st == KW_OK;
+    if (st != KW_EPARSE && st != KW_ERANGE) return st;
+    if (!p->in->drop_broken) return broken(p, st, err);
     if (!p->in->broken++) p->in->broken_at = (uint64_t)p->in->line;
     return KW_OK;
 }
@@ -117,7 +129,7 @@ static enum kw_status csv_row(struct pass *p, const struct kw_csv *t, const stru
         struct kw_span name = t->name[k->nested[i]];
         st = kw_record_nested(r, map, name.p, name.n, t->field[k->nested[i]], err);
     }
-    if (st != KW_OK) return unreadable(p, st);
+    if (st != KW_OK) return unreadable(p, st, err);
     return hand_on(p, err);
 }
 
@@ -136,7 +148,7 @@ static enum kw_status csv(struct pass *p, struct kw_error *err)
         st = kw_csv_next(&t, &more, err);
         p->in->line = t.line;
         if (st != KW_OK) {
-            st = unreadable(p, st);
+            st = unreadable(p, st, err);
             if (at_end(p->s)) break;
             continue;
         }
@@ -266,7 +278,7 @@ static enum kw_status container(struct pass *p, const char *inside, struct kw_sp
 static enum kw_status object(struct pass *p, const char *inside, struct kw_span text, struct kw_error *err)
 {
     enum kw_status st = kw_record_json(&p->in->record, p->in->map, text, err);
-    if (st != KW_OK) return unreadable(p, st);
+    if (st != KW_OK) return unreadable(p, st, err);
     if (inside && *inside) return container(p, inside, text, err);
     return p->in->side_by_side ? side_by_side(p, err) : hand_on(p, err);
 }
@@ -389,7 +401,7 @@ static bool by_lines(const char *head, size_t n)
 enum kw_status kw_records_each(struct kw_records *in, struct kw_source *s, kw_record_fn *each, void *ctx,
                                struct kw_error *err)
 {
-    struct pass p = { in, s, each, ctx };
+    struct pass p = { .in = in, .s = s, .each = each, .ctx = ctx };
     const char *head;
     size_t n;
     enum kw_status st = kw_source_peek(s, 64 << 10, &head, &n, err);
