@@ -276,6 +276,19 @@ static void what_is_left_out_is_told(void)
     kw_trace_free(&t);
 }
 
+/* The zone that a name tells is no part of it. */
+static void names_that_say_utc(void)
+{
+    const char *text = "TimeGenerated [UTC],CorrelationId,PromptTokens,CompletionTokens,ModelName\n"
+                       "\"5/31/2026, 9:00:00.125 AM\",a,100,20,m\n\"5/31/2026, 9:00:02.500 PM\",b,150,30,m\n";
+    CHECK(read_log(text, strlen(text), NULL, NULL) == KW_OK && t.n == 2 && t.output[1] == 30);
+    CHECK(t.arrival[1] == 12 * 3600 * KW_NS_PER_S + 2375000000);
+    kw_trace_free(&t);
+    text = "created_at_utc,in,out\n2026-05-31 09:00:00,5,6\n2026-05-31 09:00:01,5,6\n";
+    CHECK(read_log(text, strlen(text), NULL, NULL) == KW_OK && t.n == 2 && t.epoch_unix == 1780218000);
+    kw_trace_free(&t);
+}
+
 /* Words of the same length, alike in the middle and at the end, each have an answer of their own, row after row. */
 static void each_word_has_its_own_answer(void)
 {
@@ -632,6 +645,7 @@ int main(void)
     RUN(each_format_is_found_and_counted);
     RUN(cut_anywhere);
     RUN(what_is_left_out_is_told);
+    RUN(names_that_say_utc);
     RUN(each_word_has_its_own_answer);
     RUN(logs_say_where_requests_come_from);
     RUN(of_one_id_the_fullest_at_the_earliest_time);

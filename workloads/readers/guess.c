@@ -108,6 +108,8 @@ static void add(void *ctx, struct kw_span name, struct kw_span value)
         for (size_t j = 0; j < name.n; j++) x->depth += name.p[j] == '.';
         for (size_t j = from; j < name.n; j++)
             if (isalnum((unsigned char)name.p[j])) x->plain[k++] = (char)tolower((unsigned char)name.p[j]);
+        if (k > 3 && !memcmp(x->plain + k - 3, "utc", 3))
+            x->plain[k - 3] = 0; /* "TimeGenerated [UTC]" of Azure's exports */
         s->n++;
     }
     if (!value.n) return;

@@ -1,6 +1,8 @@
 /* tests/sim/watch/alarms.c - how often the watch is wrong, and how late: alarms on traffic as it is, and on the same with a
  * fault put in. Reads lines "NAME FIRST VALUE REQUESTS..." of hours from stdin (alarms.py makes them of public traces), prints a
- * row a name. README.md has the table. */
+ * row a name. README.md has the table.
+ *
+ *     alarms [PER_MONTH [FAULTS]]     0.25, 100; with FAULTS said also by quarter of the day */
 #include <math.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -9,17 +11,24 @@
 #include "sim/core/rng.h"
 #include "sim/watch/anomaly.h"
 
-enum { FAULTS = 100, LASTS = 12 };
+enum { FAULTS = 100, MOST_FAULTS = 1000, LASTS = 12, QUARTERS = 8 };
 
 struct figures {
     size_t judged, alarms, faults, seen, within;
-    double delay[FAULTS];
+    size_t put_in[QUARTERS],
+        within_in[QUARTERS]; /* of faults that began in a quarter of a weekday, then of a day of a weekend */
+    double delay[MOST_FAULTS];
 };
 
 static int ascending(const void *a, const void *b)
 {
     double x = *(const double *)a, y = *(const double *)b;
     return (x > y) - (x < y);
+}
+
+static size_t quarter(int64_t hour)
+{
+    return (size_t)(hour % 24 / 6 + ((hour / 24 + 3) % 7 >= 5 ? 4 : 0)); /* 1970-01-01 was a Thursday */
 }
 
 /* The fault begins at `onset`, in hours, and multiplies by `times` for LASTS hours. */
@@ -32,7 +41,7 @@ static void put_fault(double *value, const double *clean, size_t n, double onset
     }
 }
 
-static void measure(struct figures *f, const struct kw_signal *clean, double per_month, double times,
+static void measure(struct figures *f, const struct kw_signal *clean, double per_month, double times, size_t faults,
                     struct kw_rng *rng)
 {
     size_t n = clean->n;
@@ -45,7 +54,7 @@ static void measure(struct figures *f, const struct kw_signal *clean, double per
         f->judged += j[t].judged;
         f->alarms += j[t].alarm && !(t && j[t - 1].alarm); /* one alarm until it ends */
     }
-    for (int i = 0; i < FAULTS && n > KW_ANOMALY_WARM_HOURS + LASTS; i++) {
+    for (size_t i = 0; i < faults && n > KW_ANOMALY_WARM_HOURS + LASTS; i++) {
         double onset = KW_ANOMALY_WARM_HOURS + kw_rng_uniform(rng) * (double)(n - KW_ANOMALY_WARM_HOURS - LASTS);
         struct kw_signal s = *clean;
         put_fault(value, clean->value, n, onset, times);
@@ -54,16 +63,30 @@ static void measure(struct figures *f, const struct kw_signal *clean, double per
         if (clean->value[(size_t)onset] <= 0) continue;                     /* twice nothing is no fault */
         if (kw_anomalies(&s, per_month, k, &err) != KW_OK) exit(1);
         f->faults++;
+        f->put_in[quarter(s.first + (int64_t)onset)]++;
         for (size_t t = (size_t)onset; t < s.n && (double)t < onset + LASTS; t++) {
             if (!k[t].alarm || j[t].alarm) continue; /* an alarm that the traffic itself raises does not count */
             double delay = (double)t + 1 - onset;
             f->within += delay <= 2;
+            f->within_in[quarter(s.first + (int64_t)onset)] += delay <= 2;
             f->delay[f->seen++] = delay;
             break;
         }
     }
     qsort(f->delay, f->seen, sizeof *f->delay, ascending);
     free(j), free(k), free(value);
+}
+
+/* Of faults seen within 2 hours, by when they began. */
+static void print_quarters(const struct figures *f)
+{
+    static const char *const days[] = { "Monday to Friday", "weekends" };
+    for (size_t d = 0; d < 2; d++) {
+        printf("%s%s from 0, 6, 12, 18 h:", d ? "; " : "    twice, in 2 h: ", days[d]);
+        for (size_t q = 4 * d; q < 4 * d + 4; q++)
+            printf(" %.0f %%", 100.0 * (double)f->within_in[q] / fmax(1, (double)f->put_in[q]));
+    }
+    printf("\n");
 }
 
 /* ---- the best that could be done ---- */
@@ -143,6 +166,7 @@ int main(int argc, char **argv)
 {
     static char line[4 << 20];
     double per_month = argc > 1 ? atof(argv[1]) : 0.25;
+    size_t faults = argc > 2 ? (size_t)fmax(1, fmin(MOST_FAULTS, atof(argv[2]))) : FAULTS;
     struct kw_rng rng;
     struct kw_error err;
     if (kw_rng_init(&rng, 7, 0, KW_RNG_ARRIVALS, &err) != KW_OK) return 1;
@@ -159,14 +183,15 @@ int main(int argc, char **argv)
             if (sscanf(at, "%lf %lf%n", &v[n], &r[n], &used) != 2) break;
         struct kw_signal s = { v, r, n, first };
         struct figures two, four;
-        measure(&two, &s, per_month, 2, &rng);
-        measure(&four, &s, per_month, 4, &rng);
+        measure(&two, &s, per_month, 2, faults, &rng);
+        measure(&four, &s, per_month, 4, faults, &rng);
         double months = (double)two.judged / 720;
         printf("%-24s %7.2f %9zu %9.2f | %5.0f %% %5.0f %% %6.2f h  | %5.0f %% %5.0f %% %6.2f h | %5.0f %%\n", name,
                months, two.alarms, (double)two.alarms / months, 100.0 * (double)two.within / (double)two.faults,
                100.0 * (double)two.seen / (double)two.faults, two.seen ? two.delay[two.seen / 2] : NAN,
                100.0 * (double)four.within / (double)four.faults, 100.0 * (double)four.seen / (double)four.faults,
                four.seen ? four.delay[four.seen / 2] : NAN, 100 * best_test(&s, 2, &rng));
+        if (argc > 2) print_quarters(&two);
         fflush(stdout);
         free(v);
     }
