@@ -63,13 +63,16 @@ enum kw_status kw_gemm_ratio_of(struct kw_gemm_ratio *out, const struct kw_gpu_s
     double *r = &out->r[0][0][0];
     if (!n) return kw_fail(err, KW_ENOMEM, "out of memory");
     *out = (struct kw_gemm_ratio){ { { { 0 } } } };
-    for (size_t i = 0; i < n; i++) count[distance(&rows[i], gpu)] += rows[i].kind == kind;
+    int far[sizeof rows / sizeof *rows];
+    for (size_t i = 0; i < n; i++) {
+        far[i] = distance(&rows[i], gpu);
+        count[far[i]] += rows[i].kind == kind;
+    }
     if (!(count[0] + count[1] + count[2])) return kw_gemm_ratio_of(out, gpu, KW_GEMM_BF16, err);
     int near = count[0] ? 0 : count[1] ? 1 : 2;
     for (size_t i = 0; i < n; i++)
-        for (size_t k = 0; k < KW_GEMM_M * KW_GEMM_N * KW_GEMM_K; k++)
-            if (rows[i].kind == kind && distance(&rows[i], gpu) == near)
-                r[k] += rows[i].percent[k] / 100.0 / (double)count[near];
+        for (size_t k = 0; k < KW_GEMM_M * KW_GEMM_N * KW_GEMM_K && rows[i].kind == kind && far[i] == near; k++)
+            r[k] += rows[i].percent[k] / 100.0 / (double)count[near];
     return KW_OK;
 }
 

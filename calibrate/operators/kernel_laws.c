@@ -62,16 +62,15 @@ static int distance(const struct row *r, const struct kw_gpu_spec *gpu)
     return !strcmp(r->gpu, gpu->name) ? 0 : own && own->sm == gpu->sm ? 1 : 2;
 }
 
-/* The mean of a law over the rows that come nearest of those that have it; how near they are. */
-static int mean_of(double out[3], const struct kw_gpu_spec *gpu, size_t n, int law)
+/* The mean of a law over the rows that come nearest of those that have it; how near they are. far: of each row. */
+static int mean_of(double out[3], const int *far, size_t n, int law)
 {
     int count[3] = { 0 };
     for (size_t i = 0; i < n; i++)
-        if (rows[i].has[law]) count[distance(&rows[i], gpu)]++;
+        if (rows[i].has[law]) count[far[i]]++;
     int near = count[0] ? 0 : count[1] ? 1 : 2;
     for (size_t i = 0; i < n; i++)
-        for (int k = 0; k < 3 && rows[i].has[law] && distance(&rows[i], gpu) == near; k++)
-            out[k] += rows[i].law[law][k] / count[near];
+        for (int k = 0; k < 3 && rows[i].has[law] && far[i] == near; k++) out[k] += rows[i].law[law][k] / count[near];
     return near;
 }
 
@@ -83,14 +82,15 @@ enum kw_status kw_kernel_laws_of(struct kw_kernel_laws *out, const struct kw_gpu
     memcpy(out->small, small, sizeof small);
     double *const laws[LAWS] = { out->decode,  out->prefill,     out->decode_fp8,
                                  out->experts, out->experts_fp8, out->experts_4bit };
-    int near = 2;
+    int near = 2, far[sizeof rows / sizeof *rows];
+    for (size_t i = 0; i < n; i++) far[i] = distance(&rows[i], gpu);
     for (int k = 0; k < KW_GEMM_KINDS; k++) {
         enum kw_status st = kw_gemm_ratio_of(&out->gemm[k], gpu, (enum kw_gemm_kind)k, err);
         if (st != KW_OK) return st;
     }
-    for (int k = LAWS - 1; k >= 0; k--) near = mean_of(laws[k], gpu, n, k);
+    for (int k = LAWS - 1; k >= 0; k--) near = mean_of(laws[k], far, n, k);
     for (size_t i = 0; i < n; i++) /* as near as the first law's are, which every row has */
-        if (distance(&rows[i], gpu) == near)
+        if (far[i] == near)
             at += (size_t)snprintf(out->from + at, sizeof out->from - at, "%s%s", at ? ", " : "", rows[i].gpu);
     return KW_OK;
 }

@@ -54,12 +54,12 @@ static enum kw_status size_cache(struct kw_profile *p, const struct kw_model_sha
     return KW_OK;
 }
 
-enum kw_status kw_on_the_spot(struct kw_profile *out, const struct kw_model_shape *m, const struct kw_gpu_spec *gpu,
-                              const char *precision, const struct kw_split *split, struct kw_error *err)
+static enum kw_status by_laws(struct kw_profile *out, const struct kw_model_shape *m, const struct kw_gpu_spec *gpu,
+                              const struct kw_kernel_laws *laws, const char *precision, const struct kw_split *split,
+                              struct kw_error *err)
 {
     uint32_t tp = split->tp;
     struct kw_profile p = { .tp = tp, .dp = split->apart ? split->dp : 1, .ep = split->ep };
-    struct kw_kernel_laws laws;
     struct kw_link link = { .gpus = 0 }, exchange = { .gpus = 0 };
     *out = (struct kw_profile){ 0 };
     if (isnan(kw_model_weight_bytes(m, precision)) || !runs(gpu, precision))
@@ -73,11 +73,10 @@ enum kw_status kw_on_the_spot(struct kw_profile *out, const struct kw_model_shap
     kw_vllm_init(&p, m);
     enum kw_status st = kw_vllm_load_rates(&p, err);
     if (st == KW_OK) st = size_cache(&p, m, gpu, split, err);
-    if (st == KW_OK) st = kw_kernel_laws_of(&laws, gpu, err);
     uint32_t joined = split->apart ? tp : tp * split->dp;
     if (st == KW_OK && joined > 1) st = kw_link_in_graph(&link, gpu->link, joined, err);
     if (st == KW_OK && split->apart) st = kw_link_named(&exchange, gpu->link, split->dp, err);
-    if (st == KW_OK) st = kw_shape_steps(&p.tables, m, gpu, precision, split, &laws, &link, &exchange, err);
+    if (st == KW_OK) st = kw_shape_steps(&p.tables, m, gpu, precision, split, laws, &link, &exchange, err);
     if (st != KW_OK) return st;
     const struct kw_server_law *host = kw_server_law_of(split->engine ? split->engine : "vllm");
     if (host) {
@@ -87,7 +86,7 @@ enum kw_status kw_on_the_spot(struct kw_profile *out, const struct kw_model_shap
     }
     kw_profile_put_link(&p, link.gpus ? &link : &exchange);
     struct kw_server_error off;
-    if (kw_server_error_of(&off, m->experts.n > 0, !strcmp(laws.from, gpu->name))) {
+    if (kw_server_error_of(&off, m->experts.n > 0, !strcmp(laws->from, gpu->name))) {
         p.steps_error_median = off.tpot_median;
         p.steps_error_worst = off.tpot_within;
         p.prefill_error_median = off.ttft_median;
@@ -95,45 +94,67 @@ enum kw_status kw_on_the_spot(struct kw_profile *out, const struct kw_model_shap
     }
     p.steps = (struct kw_provenance){ .grade = KW_GRADE_ESTIMATED, .date = "2026-11-30" };
     snprintf(p.steps.source, sizeof p.steps.source,
-             "shape, data sheet, kernels of %s%s, host of %.10s; error: of 9 in 10 published servers", laws.from,
+             "shape, data sheet, kernels of %s%s, host of %.10s; error: of 9 in 10 published servers", laws->from,
              m->experts.n ? ", experts" : "", split->engine ? split->engine : "vllm");
     p.weakest = KW_GRADE_ESTIMATED;
     *out = p;
     return KW_OK;
 }
 
-static bool has_profile(const struct kw_profiles *all, const struct kw_model_shape *m)
+enum kw_status kw_on_the_spot(struct kw_profile *out, const struct kw_model_shape *m, const struct kw_gpu_spec *gpu,
+                              const char *precision, const struct kw_split *split, struct kw_error *err)
 {
-    for (size_t i = 0; i < all->n; i++)
-        if (!strcmp(all->p[i].model, m->name) || kw_model_same_shape(all->p[i].model, m->name)) return true;
+    struct kw_kernel_laws laws;
+    *out = (struct kw_profile){ 0 };
+    enum kw_status st = kw_kernel_laws_of(&laws, gpu, err);
+    return st == KW_OK ? by_laws(out, m, gpu, &laws, precision, split, err) : st;
+}
+
+/* Has *all one of that combination which no user's file says? */
+static bool stands(const struct kw_profiles *all, const struct kw_model_shape *m, const struct kw_gpu_spec *g,
+                   const char *precision, const struct kw_split *split)
+{
+    const struct kw_parallel par = { split->tp, split->apart ? split->dp : 1, split->ep };
+    for (size_t i = 0; i < all->n; i++) {
+        const struct kw_profile *p = &all->p[i];
+        if (!p->file[0] && !strcmp(p->gpu, g->name) && !strcmp(p->precision, precision) &&
+            kw_parallel_equal(kw_profile_parallel(p), par) &&
+            (!strcmp(p->model, m->name) || kw_model_same_shape(p->model, m->name)))
+            return true;
+    }
     return false;
 }
 
-/* One more, where it runs and fits. */
-static enum kw_status add(struct kw_profiles *all, const struct kw_model_shape *m, const struct kw_gpu_spec *g,
-                          const char *precision, const struct kw_split *split, struct kw_error *err)
+/* One more, where it runs and fits and *all has none. */
+static enum kw_status add(struct kw_profiles *made, const struct kw_profiles *all, const struct kw_model_shape *m,
+                          const struct kw_gpu_spec *g, const struct kw_kernel_laws *laws, const char *precision,
+                          const struct kw_split *split, struct kw_error *err)
 {
     struct kw_profile p;
     struct kw_error why;
-    enum kw_status st = kw_on_the_spot(&p, m, g, precision, split, &why);
+    if (stands(all, m, g, precision, split)) return KW_OK;
+    enum kw_status st = by_laws(&p, m, g, laws, precision, split, &why);
     if (st == KW_ERANGE) return KW_OK;
-    if (st == KW_OK && (st = kw_profiles_add(all, &p, &why)) != KW_OK) kw_profile_free(&p);
+    if (st == KW_OK && (st = kw_profiles_add(made, &p, &why)) != KW_OK) kw_profile_free(&p);
     return st == KW_OK ? st : kw_fail(err, st, "%s", why.msg);
 }
 
 /* On every GPU, in the precisions of the checkpoint, and tp 1, 2, 4 and 8: of dp ranks, with experts whole or sliced. */
-static enum kw_status add_each(struct kw_profiles *made, const struct kw_model_shape *m, uint32_t dp, bool whole,
-                               struct kw_error *err)
+static enum kw_status add_each(struct kw_profiles *made, const struct kw_profiles *all, const struct kw_model_shape *m,
+                               uint32_t dp, bool whole, struct kw_error *err)
 {
+    struct kw_kernel_laws laws;
     const char *wide[] = { "bf16", "fp16", "fp8", NULL }, *own[] = { kw_model_own_precision(m), NULL };
     const char *const *precisions = m->quant == KW_QUANT_NONE ? wide : own;
     enum kw_status st = KW_OK;
-    for (size_t g = 0; g < kw_gpu_count(); g++)
+    for (size_t g = 0; g < kw_gpu_count() && st == KW_OK; g++) {
+        st = kw_kernel_laws_of(&laws, kw_gpu_at(g), err);
         for (size_t k = 0; precisions[k]; k++)
             for (uint32_t tp = 1; tp <= 8 && st == KW_OK; tp *= 2) {
                 const struct kw_split split = { .tp = tp, .dp = dp, .ep = whole ? tp * dp : 1, .apart = dp > 1 };
-                if (!whole || tp * dp > 1) st = add(made, m, kw_gpu_at(g), precisions[k], &split, err);
+                if (!whole || tp * dp > 1) st = add(made, all, m, kw_gpu_at(g), &laws, precisions[k], &split, err);
             }
+    }
     return st;
 }
 
@@ -158,16 +179,15 @@ enum kw_status kw_on_the_spot_groups(struct kw_profiles *all, const struct kw_mo
     enum kw_status st = KW_OK;
     for (size_t i = 0; i < n_dp && m->experts.n && st == KW_OK; i++) {
         bool sliced = n_ep ? lists(ep, n_ep, 1) : false, whole = n_ep > (size_t)sliced || (!n_ep && dp[i] > 1);
-        if (dp[i] > 1 && sliced) st = add_each(&made, m, dp[i], false, err);
-        if (whole && st == KW_OK) st = add_each(&made, m, dp[i], true, err);
+        if (dp[i] > 1 && sliced) st = add_each(&made, all, m, dp[i], false, err);
+        if (whole && st == KW_OK) st = add_each(&made, all, m, dp[i], true, err);
     }
     return join(all, &made, st, err);
 }
 
 enum kw_status kw_on_the_spot_all(struct kw_profiles *all, const struct kw_model_shape *m, struct kw_error *err)
 {
-    if (has_profile(all, m)) return KW_OK;
     struct kw_profiles made = { 0 };
-    enum kw_status st = add_each(&made, m, 1, false, err);
+    enum kw_status st = add_each(&made, all, m, 1, false, err);
     return join(all, &made, st, err);
 }

@@ -50,6 +50,31 @@ static enum kw_status read_slower(struct kw_jnode n, void *row, struct kw_error 
     return st == KW_OK ? kw_provenance_read(n, &from, err) : st;
 }
 
+struct served { /* products of a GPU, as servers run them: a part of what the table says */
+    char gpu[24];
+    enum kw_gemm_kind kind;
+    double of_table;
+};
+
+static enum kw_status read_served(struct kw_jnode n, void *row, struct kw_error *err)
+{
+    static const char *const keys[] = { "gpu", "kind", "of_table", "grade", "source", "date", "evidence", NULL };
+    struct kw_provenance from = { .date = "" };
+    struct served *s = row;
+    const char *gpu, *kind;
+    enum kw_status st = kw_json_keys(n, keys, err);
+    if (st == KW_OK) st = kw_json_str(kw_json_get(n, "gpu"), &gpu, err);
+    if (st == KW_OK) st = kw_json_str(kw_json_get(n, "kind"), &kind, err);
+    if (st == KW_OK) st = kw_json_f64(kw_json_get(n, "of_table"), 0.1, 10, &s->of_table, err);
+    if (st != KW_OK) return st;
+    snprintf(s->gpu, sizeof s->gpu, "%s", gpu);
+    s->kind = KW_GEMM_KINDS;
+    for (int k = 0; k < KW_GEMM_KINDS; k++)
+        if (!strcmp(kind, kw_gemm_kind_name[k])) s->kind = (enum kw_gemm_kind)k;
+    return kw_provenance_read(n, &from, err);
+}
+
+static struct served served[8];
 static struct kw_server_law laws[8];
 static double slower[1];
 static struct kw_server_error errors[3];
@@ -67,6 +92,13 @@ static struct kw_table of_engines = { .path = PATH,
                                       .size = sizeof *laws,
                                       .cap = sizeof laws / sizeof *laws,
                                       .lock = PTHREAD_MUTEX_INITIALIZER },
+                       of_products = { .path = PATH,
+                                       .key = "products",
+                                       .read = read_served,
+                                       .rows = served,
+                                       .size = sizeof *served,
+                                       .cap = sizeof served / sizeof *served,
+                                       .lock = PTHREAD_MUTEX_INITIALIZER },
                        sustained = { .path = PATH,
                                      .key = "sustained",
                                      .read = read_slower,
@@ -92,6 +124,14 @@ void kw_server_law_add(struct kw_step_tables *t, const struct kw_server_law *l, 
 double kw_sustained_slower(void)
 {
     return kw_table_load(&sustained) ? slower[0] : 1;
+}
+
+double kw_served_of_table(const char *gpu, enum kw_gemm_kind kind)
+{
+    size_t n = kw_table_load(&of_products);
+    for (size_t i = 0; i < n; i++)
+        if (!strcmp(served[i].gpu, gpu) && served[i].kind == kind) return served[i].of_table;
+    return 1;
 }
 
 static const struct kw_server_error *kind_named(const char *kind)

@@ -14,6 +14,7 @@
 #ifndef KW_CALIBRATE_OPERATORS_SERVER_LAW_H
 #define KW_CALIBRATE_OPERATORS_SERVER_LAW_H
 #include <stdbool.h>
+#include "calibrate/operators/gemm_table.h"
 #include "calibrate/profile/steptime.h"
 #include "sim/core/provenance.h"
 
@@ -38,6 +39,10 @@ struct kw_server_error {
 };
 /* covered: the GPU has tables of its own. False without memory. */
 bool kw_server_error_of(struct kw_server_error *out, bool experts, bool covered);
+
+/* What products of operands of that kind take in servers on a GPU, as a part of what its table of single kernels says: 1
+ * where nobody has seen servers run another kernel than the one timed. */
+double kw_served_of_table(const char *gpu, enum kw_gemm_kind kind);
 
 /* `slower` of the sustained law; 1 without memory. */
 double kw_sustained_slower(void);

@@ -33,8 +33,9 @@ struct job {
     double tp, kv_heads;           /* KV heads of one GPU */
     double dp, ep, gpus, kv_bytes; /* dp 1 where the ranks' experts are tables apart; of a value of the KV cache */
     bool apart;
-    double slower;       /* what is bound by operations, under load */
-    double full, sparse; /* layers that attend, layers of experts */
+    double slower;                  /* what is bound by operations, under load */
+    double of_table[KW_GEMM_KINDS]; /* products, as servers run them */
+    double full, sparse;            /* layers that attend, layers of experts */
     struct kind attention, mlp, shared, experts, wide;
     const struct kw_expert_row *row; /* NULL: no table has these experts */
 };
@@ -53,7 +54,7 @@ static struct kind kind_of(const struct kw_model_shape *m, const char *precision
 
 static double product_s(const struct job *j, const struct kind *w, double tokens, double n, double k)
 {
-    return kw_gemm_ratio_at(&j->laws->gemm[w->gemm], tokens, n, k) *
+    return j->of_table[w->gemm] * kw_gemm_ratio_at(&j->laws->gemm[w->gemm], tokens, n, k) *
            kw_gemm_roofline_s(j->g, w->gemm, w->bytes, tokens, n, k, j->slower);
 }
 
@@ -349,6 +350,7 @@ enum kw_status kw_shape_steps(struct kw_step_tables *t, const struct kw_model_sh
                      .shared = kind_of(m, precision, KW_PART_SHARED),
                      .experts = kind_of(m, precision, KW_PART_EXPERTS),
                      .wide = { .bytes = 2, .precision = "bf16" } };
+    for (int k = 0; k < KW_GEMM_KINDS; k++) j.of_table[k] = kw_served_of_table(gpu->name, (enum kw_gemm_kind)k);
     if (m->experts.n) j.row = kw_expert_row_find(gpu, m, j.experts.precision, gpus / split->ep, split->ep);
     enum kw_status st = put_dense(t, &j, err);
     if (st == KW_OK) st = put_head(t, &j, err);

@@ -140,12 +140,16 @@ static void put_prefill(FILE *f, const struct kw_profile *p, const struct kw_gpu
                 p->tables.mixed.sequence_s * 1e6, p->tables.mixed.context_s * 1e9, p->tables.mixed.pair_s * 1e9);
 }
 
-/* What a step takes beside its own work; nothing where nobody measured it. */
-static void put_beside(FILE *f, const struct kw_step_tables *t)
+/* What a step takes beside its own work, and a request outside the engine; nothing where nobody knows it. */
+static void put_beside(FILE *f, const struct kw_profile *p)
 {
+    const struct kw_step_tables *t = &p->tables;
     if (t->fixed_s > 0 || t->sequence_s > 0 || t->chunk_s > 0)
         fprintf(f, "\nhost a step: %.3g us, %.3g us a sequence, %.3g us a new request\n", t->fixed_s * 1e6,
                 t->sequence_s * 1e6, t->chunk_s * 1e6);
+    if (p->front_s > 0 || p->front_token_s > 0)
+        fprintf(f, "before the engine, part of TTFT: %.3g ms a request, %.3g us a token of its prompt\n",
+                p->front_s * 1e3, p->front_token_s * 1e6);
     for (uint32_t i = 0; i < t->cold.n_idle; i++)
         fprintf(f, "%s%.3g ms after %.3g ms", i ? ", " : "cold caches add: ", t->cold.idle[i].more_s * 1e3,
                 t->cold.idle[i].idle_s * 1e3);
@@ -212,7 +216,7 @@ enum kw_status kw_profile_show(char **text, const struct kw_profile *p, const ch
             100 * p->prefill_error_worst);
     put_decode(f, p, g, m);
     put_prefill(f, p, g, m);
-    put_beside(f, &p->tables);
+    put_beside(f, p);
     put_cold_start(f, p);
     int bad = ferror(f);
     if (fclose(f) != 0 || bad || !out) {
@@ -284,9 +288,11 @@ enum kw_status kw_profile_show_json(char **text, const struct kw_profile *p, str
         fputs(i + 1 < sizeof parts / sizeof *parts ? ",\n" : " },\n", f);
     }
     fprintf(f,
+            "  \"front_s\": %.9g, \"front_token_s\": %.9g,\n"
             "  \"errors\": { \"decode_median\": %.6g, \"decode_worst\": %.6g, \"prefill_median\": %.6g, "
             "\"prefill_worst\": %.6g },\n",
-            p->steps_error_median, p->steps_error_worst, p->prefill_error_median, p->prefill_error_worst);
+            p->front_s, p->front_token_s, p->steps_error_median, p->steps_error_worst, p->prefill_error_median,
+            p->prefill_error_worst);
     fprintf(f, "  \"decode_context\": %.0f, \"decode\": [", CONTEXT);
     for (uint32_t b = 1; b <= p->max_num_seqs && (b == 1 || b * CONTEXT <= tokens); b *= 2)
         fprintf(f, "%s{ \"batch\": %u, \"s\": %.9g }", b > 1 ? ", " : "", b, decode_parts(&p->tables, b, part));

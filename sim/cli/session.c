@@ -182,7 +182,7 @@ static enum kw_status load_catalogue(struct kw_session *s, const struct kw_optio
         st = kw_cli_platforms(c, o, err);
     else if (st == KW_OK && s->head->platforms)
         st = kw_catalogue_offer_pinned_platforms(c, s->head->platforms, !o->force, err);
-    if (st == KW_OK) st = kw_scenario_models(&s->scenario, c, err);
+    if (st == KW_OK) st = kw_scenario_models(&s->scenario, &s->trace, c, err);
     if (st != KW_OK) kw_catalogue_free(c);
     return st;
 }

@@ -756,7 +756,7 @@ static enum answer answer_of(const struct kw_candidate *c)
     return c->choice[0].platform->kind == KW_KIND_SERVERLESS ? ANSWER_SERVERLESS : ANSWER_DEDICATED;
 }
 
-/* The first by rank of each kind; nothing where all are of one. */
+/* The first by rank of each kind, of the recommended one's kind that one (a tie may go to it); nothing where all are of one. */
 static void plan_kinds(const struct kw_plan *p, const struct kw_slo *slo, struct kw_text *out)
 {
     struct kw_text_table t = { 0 };
@@ -777,10 +777,12 @@ static void plan_kinds(const struct kw_plan *p, const struct kw_slo *slo, struct
     for (size_t k = 0; k < p->n; k++) {
         enum answer a = answer_of(&p->candidates[p->order[k]]);
         if (shown[a]) continue;
+        size_t first = p->order[k];
+        if (p->best >= 0 && answer_of(&p->candidates[p->best]) == a) first = (size_t)p->best;
         shown[a] = true;
-        row[rows++] = p->points[p->order[k]];
+        row[rows++] = p->points[first];
         kw_text_table_cell(&t, "%s", answer_name[a]);
-        plan_row(&t, p, p->order[k], figures);
+        plan_row(&t, p, first, figures);
     }
     if (rows > 1) {
         kw_document_section(out, "The best of each kind (#: rank; warm: replicas kept ready / idle timeout in s)");

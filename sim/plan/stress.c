@@ -21,10 +21,11 @@ static double worst_of_trace(const struct kw_slo *slo, const struct kw_point *p)
     return kw_point_has_range(p) ? fmax(near, worst_objective(slo, p->beyond)) : near;
 }
 
-/* 0: nobody stated one. */
+/* Of a step; 0: nobody stated one. Where whole servers were predicted (server_law.h) the second error is of their TTFT, with the
+ * queues in it that the stressed replay makes by itself: TPOT's is the steps'. */
 static double worst_error(const struct kw_profile *p)
 {
-    return fmax(p->steps_error_worst, p->prefill_error_worst);
+    return p->front_s > 0 ? p->steps_error_worst : fmax(p->steps_error_worst, p->prefill_error_worst);
 }
 
 #define NORMAL_QUARTILE 0.6744897501960817 /* the median of |z| */

@@ -101,7 +101,7 @@ assert p["decode"][0]["batch"] == 1 and p["decode"][0]["s"] > 0 and len(p["cold_
     "$K" calibrate show "$D/tiny.json" --json
 ok "all profiles as JSON" /usr/bin/python3 -c '
 import json, subprocess, sys
-assert len(json.loads(subprocess.run(sys.argv[1:], capture_output=True, text=True, check=True).stdout)) > 100' "$K" calibrate show --json
+assert len(json.loads(subprocess.run(sys.argv[1:], capture_output=True, text=True, check=True).stdout)) > 60' "$K" calibrate show --json
 "$K" calibrate show "$D/p.jsonl" 2>"$D/out"
 ok "a file that is no profile is called so" says "p.jsonl is there, but is no profile" "$D/out"
 "$K" calibrate fit "$D/p.jsonl" --gpu H100 -o "$D/x.json" >"$D/out" 2>&1

@@ -226,7 +226,7 @@ static void every_shipped_profile_reads_and_compiles(void)
     struct kw_profiles all;
     struct kw_error err;
     CHECK(kw_profiles_embedded(&all, &err) == KW_OK);
-    CHECK(all.n >= 100);
+    CHECK(all.n >= 60);
     for (size_t i = 0; i < all.n; i++) {
         const struct kw_profile *p = &all.p[i];
         struct kw_steptime *t;

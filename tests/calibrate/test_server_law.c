@@ -55,10 +55,33 @@ static void a_profile_made_on_the_spot_holds_them(void)
     kw_profile_free(&q);
 }
 
+/* Of the fp8 products of a B200 alone; of a decode step of one sequence they are nearly all. */
+static void products_are_what_servers_run(void)
+{
+    struct kw_profile p;
+    struct kw_error err = { "" };
+    const struct kw_split split = { .tp = 1, .ep = 1, .dp = 1 };
+    const struct kw_gpu_spec *g = kw_gpu_find("B200");
+    CHECK_NEAR(kw_served_of_table("B200", KW_GEMM_FP8), 0.85, 1e-12);
+    CHECK(kw_served_of_table("B200", KW_GEMM_BF16) == 1 && kw_served_of_table("H100", KW_GEMM_FP8) == 1);
+    CHECK(kw_on_the_spot(&p, kw_model_find("llama-3.1-70b"), g, "fp8", &split, &err) == KW_OK);
+    struct kw_gemm_ratio r;
+    CHECK(kw_gemm_ratio_of(&r, g, KW_GEMM_FP8, &err) == KW_OK);
+    double whole = 0;
+    static const double site[][2] = { { 10240, 8192 }, { 8192, 8192 }, { 57344, 8192 }, { 8192, 28672 } };
+    for (int i = 0; i < 4; i++)
+        whole += 80 * kw_gemm_ratio_at(&r, 1, site[i][0], site[i][1]) *
+                 kw_gemm_roofline_s(g, KW_GEMM_FP8, 1, 1, site[i][0], site[i][1], kw_sustained_slower());
+    CHECK(p.tables.dense.y[0] > 0.85 * whole &&
+          p.tables.dense.y[0] < 0.85 * whole + 80 * 30e-6); /* and small kernels */
+    kw_profile_free(&p);
+}
+
 int main(void)
 {
     RUN(every_engine_has_a_law_with_a_source);
     RUN(host_time_grows_with_sequences_and_gpus);
     RUN(a_profile_made_on_the_spot_holds_them);
+    RUN(products_are_what_servers_run);
     return check_report();
 }

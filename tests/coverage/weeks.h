@@ -9,6 +9,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include "calibrate/operators/on_the_spot.h"
 #include "platforms/facts/platforms.h"
 #include "sim/core/rng.h"
 #include "sim/plan/sweep/steptimes.h"
@@ -47,6 +48,7 @@ static enum kw_status weeks_open(struct kw_error *err)
     struct kw_choice c;
     enum kw_status st = kw_platforms_embedded(&weeks_platforms, err);
     if (st == KW_OK) st = kw_profiles_embedded(&weeks_profiles, err);
+    if (st == KW_OK) st = kw_on_the_spot_all(&weeks_profiles, kw_model_find("llama-3.1-8b"), err);
     if (st != KW_OK) return st;
     const struct kw_platform *p = kw_platforms_find(&weeks_platforms, "modal");
     const struct kw_gpu_offer *gpu = p ? kw_platform_gpu(p, "L4", 1) : NULL;

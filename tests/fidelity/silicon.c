@@ -161,7 +161,12 @@ enum kw_status kw_silicon_load(struct kw_silicon *s, const char *dir, struct kw_
     *s = (struct kw_silicon){ .run = calloc(MOST, sizeof *s->run) };
     if (!s->run) return kw_fail(err, KW_ENOMEM, "out of memory");
     snprintf(path, sizeof path, "%s/published/silicon_public.csv.gz", dir);
-    enum kw_status st = kw_csv_open(&f, path, err);
+    enum kw_status st = kw_profiles_embedded(&s->shipped, err);
+    if (st != KW_OK) {
+        kw_silicon_free(s);
+        return st;
+    }
+    st = kw_csv_open(&f, path, err);
     for (int i = 0; i < COLUMNS && st == KW_OK; i++) st = kw_csv_need(&f, column_name[i], &column[i], err);
     for (bool more = true; st == KW_OK && (st = kw_csv_next(&f, &more, err)) == KW_OK && more;)
         st = s->n == MOST ? kw_fail(err, KW_ERANGE, "%s: more than %d rows", path, MOST) : read_row(s, &f, column, err);
@@ -173,6 +178,7 @@ enum kw_status kw_silicon_load(struct kw_silicon *s, const char *dir, struct kw_
 void kw_silicon_free(struct kw_silicon *s)
 {
     free(s->run);
+    kw_profiles_free(&s->shipped);
     *s = (struct kw_silicon){ 0 };
 }
 
@@ -215,13 +221,24 @@ static void set_load(struct kw_loadtest *l, const struct kw_silicon_run *r, cons
     if (trtllm && seats < l->config.max_num_seqs) l->config.max_num_seqs = seats > 1 ? (uint32_t)seats : 1;
 }
 
-static enum kw_status judge(struct kw_silicon_run *r, struct kw_error *err)
+/* The profile that a plan would take of it, NULL: none ships. */
+static const struct kw_profile *shipped(const struct kw_silicon *s, const struct kw_silicon_run *r)
 {
-    struct kw_profile p;
+    if (strcmp(r->engine, "vllm") || r->split.kv_fp8) return NULL;
+    const struct kw_parallel par = { r->split.tp, r->split.dp, r->split.ep };
+    return kw_profiles_find_group(&s->shipped, r->gpu, r->m->name, r->precision, par);
+}
+
+static enum kw_status judge(const struct kw_silicon *s, struct kw_silicon_run *r, struct kw_error *err)
+{
+    struct kw_profile made = { 0 }, p;
     struct kw_loadtest l;
     struct kw_loadtest_result result;
     struct kw_steptime *steps = NULL;
-    enum kw_status st = kw_on_the_spot(&p, r->m, kw_gpu_find(r->gpu), r->precision, &r->split, err);
+    const struct kw_profile *has = shipped(s, r);
+    enum kw_status st = KW_OK;
+    if (!has) st = kw_on_the_spot(&made, r->m, kw_gpu_find(r->gpu), r->precision, &r->split, err);
+    p = has ? *has : made;
     if (st == KW_ERANGE) {
         r->why = KW_SILICON_FIT;
         return KW_OK;
@@ -242,7 +259,7 @@ static enum kw_status judge(struct kw_silicon_run *r, struct kw_error *err)
         st = KW_OK;
     }
     kw_steptime_delete(steps);
-    kw_profile_free(&p);
+    kw_profile_free(&made);
     return st;
 }
 
@@ -253,7 +270,7 @@ enum kw_status kw_silicon_judge(struct kw_silicon *s, struct kw_error *err)
     for (size_t i = 0; i < s->n; i++) {
         struct kw_error why;
         if (s->run[i].why != KW_SILICON_JUDGED) continue;
-        enum kw_status st = judge(&s->run[i], &why);
+        enum kw_status st = judge(s, &s->run[i], &why);
         if (st == KW_OK) continue;
 #pragma omp critical
         {

@@ -1,6 +1,7 @@
 /* tests/fidelity/silicon.h - the closed-loop runs of whole servers in data/published/silicon_public.csv.gz (1,749 rows of
- * aiconfigurator's database, SOURCES.md there), beside what a profile made on the spot says of them: any model whose shape
- * ships, dense or with experts, split over tp, ep and dp GPUs. No table of the engine's own, nothing fitted per source.
+ * aiconfigurator's database, SOURCES.md there), beside what a plan's profile says of them, shipped or made on the spot: any
+ * model whose shape ships, dense or with experts, split over tp, ep and dp GPUs. No table of the engine's own but vLLM's, nothing
+ * fitted per source.
  *
  * A run is a concurrency an instance with prompts and answers of one length; its mean TTFT and TPOT were published. The
  * output rate was not: both sides' follows from their figures by Little's law, n osl / (TTFT + (osl - 1) TPOT).
@@ -44,9 +45,10 @@ struct kw_silicon_run {
     struct kw_host_point tpot;
 };
 
-struct kw_silicon { /* owns run */
+struct kw_silicon { /* owns both */
     struct kw_silicon_run *run;
     size_t n;
+    struct kw_profiles shipped; /* vLLM's */
 };
 
 /* Reads the file in dir. KW_EINPUT, KW_EPARSE with path and line. */

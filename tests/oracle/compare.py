@@ -45,7 +45,7 @@ SHAPES = ((100, 1), (300, 1), (200, 40), (500, 200), (800, 900))
 class Program:
     def __init__(self, keepwarm, folder):
         self.keepwarm, self.folder = keepwarm, folder
-        self.services = {}
+        self.services, self.fronts = {}, {}
         self.one_probe = threading.Lock()
 
     def run(self, name, scenario, rows, platform=None):
@@ -72,7 +72,7 @@ class Program:
         return h5py.File(out, "r")
 
     def service(self, model, d):
-        """Service time of each shape alone on a replica, ns: the one thing taken from the engine."""
+        """Of each shape alone: its time on a replica and before it, ns; the one thing taken from the engine."""
         key = (model, d["gpu"], d["precision"], d["tp"])
         with self.one_probe:
             return self.probe(key, model, d)
@@ -87,7 +87,18 @@ class Program:
             rows = [(100 * (i + 1) * NS, p, o) for i, (p, o) in enumerate(SHAPES)]
             with self.run("probe", probe, rows) as f:
                 self.services[key] = dict(zip(SHAPES, (int(x) for x in f["requests/e2e_ns"][()])))
-        return self.services[key]
+            front, token = self.front(model, d)
+            self.fronts[key] = {s: front + token * s[0] for s in SHAPES}
+            for s in SHAPES:
+                self.services[key][s] -= self.fronts[key][s]
+        return self.services[key], self.fronts[key]
+
+    def front(self, model, d):
+        """What a request and a token of its prompt take before an engine, ns: no replica is at work on it."""
+        name = f"{d['gpu']}-{model}-{d['precision']}-tp{d['tp']}"
+        p = subprocess.run([self.keepwarm, "calibrate", "show", name, "--json"], capture_output=True, text=True, check=True)
+        profile = json.loads(p.stdout)
+        return round(profile["front_s"] * NS), round(profile["front_token_s"] * NS)
 
 
 def arrivals(r, span):
@@ -194,7 +205,7 @@ def compare(program, seed, i):
     inside = [(t, p, o) for t, p, o in rows if begin <= t < end]
     want, windows, latencies = {}, 1, []
     if kind == "serverless":
-        service = program.service(scenario["model"], d)
+        service, front = program.service(scenario["model"], d)
         reqs = [(t, service[p, o], n) for n, (t, p, o) in enumerate(inside)]
         uses = oracle.pool_usage(platform, d, reqs, begin, end, scenario["start"] == "steady")
         if uses is None:
@@ -208,7 +219,8 @@ def compare(program, seed, i):
         for k, counted in (("starts", "starts"), ("rejected", "failed"), ("cold", "cold")):  # of one window, rounded
             want[k] = (use[counted] + windows // 2) // windows
         want["completed"] = len(inside) - want["rejected"]
-        latencies = [[x and x[0] for x in u["latency"]] for u in uses]
+        before = [front[p, o] for _, p, o in inside]
+        latencies = [[x and x[0] + b for x, b in zip(u["latency"], before)] for u in uses]
         want["latency"] = latencies[0]
     elif kind == "dedicated":
         lines = lambda x: oracle.dedicated_lines(platform, d, begin, end, x, month)

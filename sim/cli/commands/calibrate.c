@@ -9,6 +9,7 @@
 #include "sim/cli/commands/calibrate_own.h"
 #include "sim/cli/profiles.h"
 #include "sim/cli/output.h"
+#include "sim/io/scenario/models.h"
 #include "sim/io/scenario/catalogue.h"
 #include "sim/io/text_table.h"
 
@@ -40,6 +41,8 @@ static int list_profiles(const struct kw_profiles *all)
     }
     kw_text_table_print(&t, &out);
     kw_text_table_free(&t);
+    kw_text_add(&out,
+                "\nAny other model, GPU, precision and tp: made on the spot (calibrate show H100-qwen3-32b-fp8-tp2)\n");
     return kw_cli_print(&out);
 }
 
@@ -62,12 +65,23 @@ static int list_profiles_json(const struct kw_profiles *all)
     return kw_cli_print(&out);
 }
 
+/* Profiles of the models that a profile's name speaks of join the catalogue: those that no file holds are made on the spot. */
+static enum kw_status meet_models(struct kw_catalogue *c, const char *name, struct kw_error *err)
+{
+    const struct kw_model_shape *m;
+    enum kw_status st = KW_OK;
+    for (size_t i = 0; i < kw_model_count() && st == KW_OK; i++)
+        if (strstr(name, kw_model_at(i)->name)) st = kw_catalogue_model(c, kw_model_at(i)->name, &m, err);
+    return st;
+}
+
 static enum kw_status find_profile(struct kw_catalogue *c, const char *name, const struct kw_profile **out,
                                    struct kw_error *err)
 {
+    enum kw_status st = meet_models(c, name, err);
+    if (st != KW_OK) return st;
     const char **names = malloc((c->profiles.n + 1) * sizeof *names);
     char(*text)[160] = malloc((c->profiles.n + 1) * sizeof *text);
-    enum kw_status st = KW_OK;
     *out = NULL;
     if (!names || !text) st = kw_fail(err, KW_ENOMEM, "out of memory");
     for (size_t i = 0; st == KW_OK && i < c->profiles.n; i++) {

@@ -104,7 +104,18 @@ static enum kw_status meet_groups(struct kw_jnode root, struct kw_catalogue *c, 
     return st;
 }
 
-enum kw_status kw_scenario_models(const struct kw_scenario *s, struct kw_catalogue *c, struct kw_error *err)
+/* Those that a log names, as far as they are known: a plan has a part for each. */
+static enum kw_status meet_logged(const struct kw_trace *t, struct kw_catalogue *c, struct kw_error *err)
+{
+    const struct kw_model_shape *m;
+    enum kw_status st = KW_OK;
+    for (size_t k = 0; k < t->n_models && st == KW_OK; k++)
+        if (kw_model_find(t->model_name[k])) st = kw_catalogue_model(c, t->model_name[k], &m, err);
+    return st;
+}
+
+enum kw_status kw_scenario_models(const struct kw_scenario *s, const struct kw_trace *t, struct kw_catalogue *c,
+                                  struct kw_error *err)
 {
     struct kw_jnode root = kw_json_root(&s->doc);
     enum kw_status st = meet(kw_json_get(root, "model"), c, err);
@@ -113,5 +124,6 @@ enum kw_status kw_scenario_models(const struct kw_scenario *s, struct kw_catalog
     if (st == KW_OK) st = meet_each(kw_json_get(root, "adapters"), "base", c, err);
     if (st == KW_OK) st = meet_substitutes(kw_json_get(kw_json_get(root, "candidates"), "substitutes"), c, err);
     if (st == KW_OK) st = meet_groups(root, c, err);
+    if (st == KW_OK) st = meet_logged(t, c, err);
     return st == KW_OK ? meet_swept(kw_json_get(root, "sweep"), c, err) : st;
 }

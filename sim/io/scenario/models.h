@@ -5,9 +5,11 @@
 #include "sim/io/scenario/scenario.h"
 
 /* Reads the config.json files that s names as models (at the top, in deployments, substitutes, adapters' bases and swept
- * values; c->search_path says where), and makes profiles on the spot of every model whose shape is known and that has none
- * in c. Before any candidate is made. A file that is no model's: its own status, with the scenario's path in front. */
-enum kw_status kw_scenario_models(const struct kw_scenario *s, struct kw_catalogue *c, struct kw_error *err);
+ * values; c->search_path says where), and makes profiles on the spot of them, and of what t's log names, wherever the shape is
+ * known and c has none of a combination. Before any candidate is made. A file that is no model's: its own status, with the
+ * scenario's path in front. */
+enum kw_status kw_scenario_models(const struct kw_scenario *s, const struct kw_trace *t, struct kw_catalogue *c,
+                                  struct kw_error *err);
 /* A model by its name, Hugging Face id or path: its shape to *out, NULL where nobody knows it, and profiles of it in c. */
 enum kw_status kw_catalogue_model(struct kw_catalogue *c, const char *name, const struct kw_model_shape **out,
                                   struct kw_error *err);

@@ -1,6 +1,7 @@
 /* What would flip an answer through the real event loop: a law of times is moved in every candidate, and all is planned anew
  * on either side of the move that was told. */
 #include <stdlib.h>
+#include "calibrate/operators/on_the_spot.h"
 #include "platforms/facts/platforms.h"
 #include "sim/core/rng.h"
 #include "sim/plan/flip_times.h"
@@ -167,6 +168,7 @@ int main(void)
 {
     struct kw_error err = { "" };
     CHECK(kw_platforms_embedded(&platforms, &err) == KW_OK && kw_profiles_embedded(&profiles, &err) == KW_OK);
+    CHECK(kw_on_the_spot_all(&profiles, kw_model_find("llama-3.1-8b"), &err) == KW_OK);
     make_trace();
     RUN(a_law_flips_where_it_is_told);
     kw_trace_free(&trace);

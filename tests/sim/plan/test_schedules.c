@@ -2,6 +2,7 @@
  * loop; the bound, which none of them goes below; the figures of single hours it is made of; and a plan that takes it into its
  * ranking. */
 #include <stdlib.h>
+#include "calibrate/operators/on_the_spot.h"
 #include "platforms/facts/platforms.h"
 #include "sim/core/rng.h"
 #include "sim/fleet/schedule_rules.h"
@@ -347,6 +348,7 @@ int main(void)
     steptimes = &st;
     CHECK(kw_zone_load(&utc, "UTC", &err) == KW_OK && kw_platforms_embedded(&platforms, &err) == KW_OK &&
           kw_profiles_embedded(&profiles, &err) == KW_OK);
+    CHECK(kw_on_the_spot_all(&profiles, kw_model_find("llama-3.1-8b"), &err) == KW_OK);
     for (size_t i = 0; i < platforms.n; i++) kw_platform_as_of(&platforms.p[i], "2026-05-01");
     RUN(within_three_percent_of_brute_force);
     RUN(a_bound_by_hand);
