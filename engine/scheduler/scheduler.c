@@ -72,6 +72,7 @@ struct kw_sched {
     bool stale_decision; /* async, in the step decided last: something was not known or not free yet */
     uint32_t mid;      /* first running sequence with prompt left, NONE without; those after it have prompt left too */
     uint32_t n_decode; /* running sequences in DECODE */
+    uint32_t most_running;  /* sequences at once, so far */
     uint32_t step_decode;   /* of them in the step decided last: all or none */
     uint64_t tick, context; /* decode steps so far; sum of tokens in the KV cache of decoding sequences */
     uint64_t next_order;
@@ -188,7 +189,7 @@ void kw_sched_reset(struct kw_sched *s)
     s->preempted_any = s->stale_decision = false;
     s->running = s->waiting = s->held = s->receiving = s->ready = (struct list){ NONE, NONE, 0 };
     kw_adapter_slots_reset(&s->adapters);
-    s->n_decode = s->step_decode = s->n_chunks = s->n_preempted = s->prefill_tokens = 0;
+    s->n_decode = s->most_running = s->step_decode = s->n_chunks = s->n_preempted = s->prefill_tokens = 0;
     s->tick = s->context = s->next_order = s->pairs2 = 0;
     s->batch_known = false;
     memset(s->phase, 0, s->c.block_size * sizeof *s->phase);
@@ -693,13 +694,19 @@ static bool begin_receiving(struct kw_sched *s)
     return true;
 }
 
+static void seat(struct kw_sched *s, uint32_t i)
+{
+    push_tail(s, &s->running, i);
+    if (s->running.n > s->most_running) s->most_running = s->running.n;
+}
+
 /* Its blocks are there; its prompt's last token is to be computed. */
 static uint32_t admit_received(struct kw_sched *s)
 {
     uint32_t i = s->ready.head;
     struct seq *q = &s->seq[i];
     unlink_seq(s, &s->ready, i);
-    push_tail(s, &s->running, i);
+    seat(s, i);
     q->state = PREFILL;
     q->computed = q->prompt - 1;
     q->order = s->next_order++;
@@ -732,7 +739,7 @@ static uint32_t admit_next(struct kw_sched *s, uint32_t budget, bool whole, bool
     }
     unlink_seq(s, &s->waiting, i);
     note_waiting(s, i, false);
-    push_tail(s, &s->running, i);
+    seat(s, i);
     if (q->adapter) kw_adapter_slots_run(&s->adapters, q->adapter);
     if (s->c.prefix_caching)
         kw_kv_hit(&s->kv, i, hits); /* with 0 hits too: what was a private copy may be shared now */
@@ -1057,6 +1064,10 @@ uint64_t kw_sched_adapters_state(const struct kw_sched *s)
 uint32_t kw_sched_running(const struct kw_sched *s)
 {
     return s->running.n;
+}
+uint32_t kw_sched_most_running(const struct kw_sched *s)
+{
+    return s->most_running;
 }
 uint64_t kw_sched_context(const struct kw_sched *s)
 {

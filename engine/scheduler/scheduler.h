@@ -193,6 +193,7 @@ kw_sched_receiving(const struct kw_sched *s); /* those that receive, or have rec
 uint64_t kw_sched_adapters_state(const struct kw_sched *s); /* a fingerprint of which adapters are in slots, and of the
                                                                order in which they give way */
 uint32_t kw_sched_running(const struct kw_sched *s);
+uint32_t kw_sched_most_running(const struct kw_sched *s); /* at once, since it was new or reset */
 uint64_t kw_sched_context(const struct kw_sched *s); /* tokens in the KV cache of decoding sequences, before the step
                                                          under way; prompts in pieces left out */
 uint64_t kw_sched_tokens_waiting(const struct kw_sched *s); /* to compute for those that wait; O(waiting) */

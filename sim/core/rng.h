@@ -38,6 +38,7 @@ void kw_rng_free(struct kw_rng *r); /* safe to call again */
 
 uint64_t kw_rng_u64(struct kw_rng *r);            /* 64 uniform bits */
 double kw_rng_uniform(struct kw_rng *r);          /* (0, 1): never 0, never 1 */
+#define KW_RNG_UNIFORM_MOST (1 - 0x1p-53)         /* the largest of them; the smallest is 1 less it */
 double kw_rng_exp(struct kw_rng *r, double mean); /* exponential; mean >= 0 */
 double kw_rng_normal(struct kw_rng *r);           /* N(0, 1), inversion: exactly one draw, so streams stay aligned */
 uint64_t kw_mix64(uint64_t x);                    /* splitmix64 finaliser: a hash, not a stream */

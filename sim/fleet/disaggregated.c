@@ -96,7 +96,7 @@ void kw_pair_reset(struct kw_replica *r)
     for (uint32_t i = 0; i < r->pair->n; i++) kw_replica_reset(&r->pair->engine[i]);
     empty(r);
     r->count = (struct kw_replica_count){ 0 };
-    r->most_step_tokens = 0;
+    r->most_step_tokens = r->most_running = 0;
 }
 
 /* O(engines + prompts that move). */
@@ -351,6 +351,7 @@ void kw_pair_advance(struct kw_replica *r, kw_ns now, struct kw_replica_out *out
         if (e->next != now) continue;
         kw_replica_advance(e, now, &of);
         if (e->most_step_tokens > r->most_step_tokens) r->most_step_tokens = e->most_step_tokens;
+        if (e->most_running > r->most_running) r->most_running = e->most_running;
         if (k < p->d->prefill) {
             for (uint32_t i = 0; i < of.n_finished; i++) hand_over(p, (uint32_t)of.finished[i].id, now);
             continue;

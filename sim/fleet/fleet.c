@@ -68,6 +68,16 @@ struct sums { /* over all deployments, so far */
     uint64_t starts, retries;
 };
 
+/* Requests that follow each other sooner than a replica without one stops make a stretch: what is known of the present
+ * one and of those after it before they come. Looked at once the window is open. */
+struct stretches {
+    bool looked;
+    kw_ns longest;          /* a start takes at the most */
+    kw_ns ends;             /* until then a replica that is ready stays */
+    struct kw_cursor ahead; /* first request after the present stretch */
+    kw_ns later;            /* replica-ns of those from there on, at the least */
+};
+
 /* One run; the fleet is what the loop works on, these are its parameters. */
 struct run {
     struct kw_fleet *f;
@@ -80,8 +90,9 @@ struct run {
     kw_ns window;
     kw_ns edge;          /* between two passes: the next window opens here, or a further pass runs up to it */
     kw_ns opens, closes; /* the window, on it; KW_NEVER until it opens */
-    kw_ns came, pauses;  /* when a request came last, -1: none did; until when it is known how they follow (stays) */
+    kw_ns came;          /* when a request came last, -1: none did */
     size_t last;         /* the request */
+    struct stretches stretches;
     bool opened, halved, closed;
     uint32_t arrived, warmed; /* requests of the window; of the warm-up */
     uint32_t passes;          /* windows begun */
@@ -583,20 +594,56 @@ static bool fits(const struct run *run, size_t request)
     return prompt && output && all <= c->max_model_len && all <= (uint64_t)c->num_blocks * c->block_size;
 }
 
-/* Until when a replica of the one pool there is stays for certain: while requests follow each other sooner than it stops without
- * one. What was found holds until the traffic pauses there, so a run looks at each request once. */
-static kw_ns stays(struct run *run, const bool counts[KW_PHASES])
+/* Until when requests that follow one at `last` keep a replica that is ready; the cursor goes on to the first that does not. */
+static kw_ns follow(const struct run *run, struct kw_cursor *c, kw_ns last, kw_ns patience)
 {
-    kw_ns patience = run->n == 1 ? kw_pool_patience(&run->f->pool[0], counts) : 0;
-    if (!patience || run->came < 0 || !fits(run, run->last)) return 0;
-    if (run->came < run->pauses) return run->pauses + patience;
-    struct kw_cursor c = run->cursor;
-    run->pauses = run->came;
-    while (c.next != KW_NEVER && c.next - run->pauses < patience && fits(run, c.request)) {
-        run->pauses = c.next;
-        kw_cursor_step(&c);
+    while (c->next != KW_NEVER && c->next - last < patience && fits(run, c->request)) {
+        last = c->next;
+        kw_cursor_step(c);
     }
-    return run->pauses + patience;
+    kw_ns ends = last + patience < c->next ? last + patience : c->next;
+    return ends < run->closes ? ends : run->closes;
+}
+
+/* A stretch from its first request on, where the cursor stands and a start is ordered at once if there is none: replica-ns in
+ * it at the least, and *ends. Nobody starts for a request that is declined. */
+static kw_ns stretch(const struct run *run, struct kw_cursor *c, kw_ns patience, kw_ns *ends)
+{
+    kw_ns first = c->next;
+    bool served = fits(run, c->request);
+    kw_cursor_step(c);
+    *ends = served ? follow(run, c, first, patience) : 0;
+    return *ends - first > run->stretches.longest ? *ends - first - run->stretches.longest : 0;
+}
+
+/* Each request of the window is looked at once, or twice where it is in a stretch of its own. */
+static void look_ahead(struct run *run, kw_ns patience)
+{
+    struct stretches *s = &run->stretches;
+    kw_ns ends;
+    if (!s->looked) {
+        s->looked = true;
+        s->longest = kw_pool_longest_start(&run->f->pool[0]);
+        s->ahead = run->cursor;
+        s->ends = run->came >= 0 && fits(run, run->last) ? follow(run, &s->ahead, run->came, patience) : 0;
+        struct kw_cursor c = s->ahead;
+        while (s->longest != KW_NEVER && c.next != KW_NEVER) s->later += stretch(run, &c, patience, &ends);
+    }
+    while (s->ahead.next <= run->came) {
+        kw_ns least = stretch(run, &s->ahead, patience, &s->ends);
+        if (s->longest != KW_NEVER) s->later -= least;
+    }
+}
+
+/* Replica-ns that the traffic to come is sure to keep of the one pool there is. */
+static kw_ns kept_by_traffic(struct run *run, const bool counts[KW_PHASES], kw_ns now)
+{
+    const struct kw_pool *p = &run->f->pool[0];
+    kw_ns patience = run->n == 1 ? kw_pool_patience(p, counts) : 0;
+    if (!patience) return 0;
+    look_ahead(run, patience);
+    const struct stretches *s = &run->stretches;
+    return (p->g.ready && s->ends > now ? s->ends - now : 0) + s->later;
 }
 
 /* Never of a run that may go on for more windows, or begin again from further back: what it used so far is not counted
@@ -606,7 +653,7 @@ static bool over_ceiling(struct run *run, kw_ns now)
     const struct kw_ceiling *c = &run->opt->ceiling;
     if (!c->most || (run->opt->settle && run->opt->warmup) || run->d[0].kind == KW_KIND_API || !run->opened)
         return false;
-    return kw_pool_used(&run->f->pool[0], c->counts, now, run->closes, stays(run, c->counts)) > c->most;
+    return kw_pool_used(&run->f->pool[0], c->counts, now, run->closes, kept_by_traffic(run, c->counts, now)) > c->most;
 }
 
 /* Every event of a run passes here; beside its handler it costs a few comparisons. The order

@@ -59,7 +59,7 @@ void kw_lockstep_reset(struct kw_replica *r)
     set_idle(r);
     r->count = (struct kw_replica_count){ 0 };
     r->idle_since = INT64_MIN;
-    r->n_live = r->most_step_tokens = 0;
+    r->n_live = r->most_step_tokens = r->most_running = 0;
     r->watch_next = r->prompted = false;
 }
 
@@ -324,6 +324,7 @@ static void decide(struct kw_replica *r)
         if (!rank->in_step) rank->boundary = IDLE;
         chunks |= rank->in_step && g->step[i].n_chunks;
         if (rank->most_step_tokens > r->most_step_tokens) r->most_step_tokens = rank->most_step_tokens;
+        if (rank->most_running > r->most_running) r->most_running = rank->most_running;
     }
     if (!r->in_step) {
         if (was_busy) r->idle_since = r->at.ns;

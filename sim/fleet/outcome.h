@@ -83,6 +83,7 @@ struct kw_ledger {
     uint32_t most_wanted;       /* replicas, before max_replicas */
     uint32_t most_on_one;       /* requests on one replica */
     uint32_t most_step_tokens;  /* of an engine's step: kw_step.asked_tokens */
+    uint32_t most_running;      /* sequences of an engine at once */
     uint64_t steps, iterations; /* engine steps decided; engine steps simulated (a jump over k counts k) */
     uint64_t outside;           /* of the iterations: beyond what the step times were measured at */
     uint64_t preemptions;

@@ -99,7 +99,7 @@ void kw_replica_reset(struct kw_replica *r)
     r->count = (struct kw_replica_count){ 0 };
     r->idle_since = INT64_MIN; /* another life, perhaps of another run: the one before has warmed nothing for it */
     r->watch_next = false;
-    r->most_step_tokens = 0;
+    r->most_step_tokens = r->most_running = 0;
 }
 
 enum kw_status kw_replica_adapt(struct kw_replica *r, const struct kw_lora *l, bool most, struct kw_rng *rng,

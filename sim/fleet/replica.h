@@ -76,6 +76,7 @@ struct kw_replica {
     struct kw_pair *pair;      /* owned: engines that prefill and others that decode, disaggregated.h; NULL */
     uint32_t n_live;           /* requests added and neither finished nor cancelled: the load a router looks at */
     uint32_t most_step_tokens; /* of this life's steps: kw_step.asked_tokens */
+    uint32_t most_running;     /* of this life: sequences at once, of the fullest rank */
     struct kw_replica_count count;
     /* the rest is the replica's own */
     kw_ns boundary; /* end of the step or run under way; now when one begins; INT64_MAX: idle */

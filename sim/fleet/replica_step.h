@@ -111,6 +111,7 @@ static inline void watch(struct kw_replica *r, struct kw_hist *itl)
 static inline void note_chunks(struct kw_replica *r, const struct kw_step *step)
 {
     r->count.prefill_tokens += step->prefill_tokens;
+    r->most_running = kw_sched_most_running(r->sched); /* who gets a seat gets a chunk at once */
     for (uint32_t i = 0; i < step->n_chunks && r->count.preemptions; i++) {
         const struct kw_sched_chunk *c = &step->chunks[i];
         if (!kw_sched_preemptions(r->sched, c->slot)) continue;

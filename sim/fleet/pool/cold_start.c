@@ -97,6 +97,31 @@ enum kw_status kw_start_quantile(const struct kw_cold_start *c, const struct kw_
     return st;
 }
 
+static kw_ns most_of(const struct kw_law *l) /* an exponential one falls with its variate */
+{
+    return kw_law_ns(fmax(kw_law_quantile(l, KW_RNG_UNIFORM_MOST), kw_law_quantile(l, 1 - KW_RNG_UNIFORM_MOST)));
+}
+
+static double least_rate(const struct kw_law *l)
+{
+    return fmin(kw_law_quantile(l, KW_RNG_UNIFORM_MOST), kw_law_quantile(l, 1 - KW_RNG_UNIFORM_MOST));
+}
+
+static kw_ns longer(kw_ns a, kw_ns b)
+{
+    return a > b ? a : b;
+}
+
+/* Each law at its worst variate, and a second for what exp and log round. */
+kw_ns kw_start_longest(const struct kw_cold_start *c)
+{
+    double rate = least_rate(&c->load_rate), cached = least_rate(&c->cached_load_rate);
+    if (cached > 0 && (cached < rate || !(rate > 0))) rate = cached;
+    kw_ns load = most_of(&c->load) + (c->weight_bytes > 0 && rate > 0 ? kw_law_ns(c->weight_bytes / rate) : 0);
+    kw_ns engine = longer(load + most_of(&c->init), most_of(&c->engine_start));
+    return most_of(&c->provision) + longer(most_of(&c->pull) + engine, most_of(&c->restore)) + KW_NS_PER_S;
+}
+
 static bool varies(const struct kw_law *l)
 {
     return l->kind != KW_LAW_NONE && l->kind != KW_LAW_CONSTANT;

@@ -34,6 +34,9 @@ struct kw_start kw_start_draw(const struct kw_cold_start *c, const struct kw_aut
 enum kw_status kw_start_quantile(const struct kw_cold_start *c, const struct kw_autoscaling *a, double p, kw_ns *took,
                                  struct kw_error *err);
 
+/* What no start takes longer than that neither fails nor meets a stock-out. KW_LAW_LONGEST at the most a phase. */
+kw_ns kw_start_longest(const struct kw_cold_start *c);
+
 /* Whether two starts may differ. */
 bool kw_start_varies(const struct kw_cold_start *c, const struct kw_autoscaling *a);
 

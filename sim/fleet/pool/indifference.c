@@ -108,13 +108,18 @@ static bool ceilings_alike(const struct kw_deployment *a, const struct kw_deploy
     return rules && wanted <= x && wanted <= y;
 }
 
+/* All had seats, or the KV cache never held as many as there are seats. */
+static bool seats_alike(const struct kw_sched_config *a, const struct kw_sched_config *b, const struct kw_ledger *l)
+{
+    uint32_t least = a->max_num_seqs < b->max_num_seqs ? a->max_num_seqs : b->max_num_seqs;
+    return a->max_num_seqs == b->max_num_seqs || l->most_on_one <= least || l->most_running < least;
+}
+
 static bool engines_alike(const struct kw_sched_config *a, const struct kw_sched_config *b, const struct kw_ledger *l)
 {
-    bool seqs =
-        a->max_num_seqs == b->max_num_seqs || (l->most_on_one <= a->max_num_seqs && l->most_on_one <= b->max_num_seqs);
     bool tokens = a->max_num_batched_tokens == b->max_num_batched_tokens ||
                   (l->most_step_tokens < a->max_num_batched_tokens && l->most_step_tokens < b->max_num_batched_tokens);
-    return seqs && tokens;
+    return seats_alike(a, b, l) && tokens;
 }
 
 bool kw_pool_alike(const struct kw_deployment *a, const struct kw_deployment *b, const struct kw_ledger *l)

@@ -19,6 +19,9 @@ void kw_pool_init(struct kw_pool *p)
 /* Which streams the starts of machines that stand in for spot ones are drawn from. */
 #define STANDINS 0x5741u
 
+/* A request a target of more than so many may be next to nothing to a policy that counts them. */
+#define MOST_TARGET 1e5
+
 static void free_streams(struct kw_pool *p)
 {
     kw_start_streams_free(&p->start_streams);
@@ -260,7 +263,8 @@ void kw_pool_open(struct kw_pool *p, kw_ns now)
                                      .peak_requests = p->ledger->peak_requests,
                                      .most_wanted = p->ledger->most_wanted,
                                      .most_on_one = p->ledger->most_on_one,
-                                     .most_step_tokens = p->ledger->most_step_tokens };
+                                     .most_step_tokens = p->ledger->most_step_tokens,
+                                     .most_running = p->ledger->most_running };
     kw_nodes_open(p, now);
     p->opened = true;
     p->opens = now;
@@ -319,12 +323,24 @@ kw_ns kw_pool_patience(const struct kw_pool *p, const bool counts[KW_PHASES])
     const struct kw_scaler_policy *s = p->scaler.policy;
     bool waits = s->idle_timeout && s->shrink == KW_SHRINK_NEVER && c->idle_release != KW_RELEASE_EARLY;
     bool counted = counts[KW_PHASE_ACTIVE] && counts[KW_PHASE_KEEP_WARM] && counts[KW_PHASE_IDLE];
-    if (!counted || !p->g.ready || p->d->spot.per_hour > 0 || p->d->lora.adapters) return 0;
+    if (!counted || p->d->spot.per_hour > 0 || p->d->lora.adapters) return 0;
     if (!waits) return s->zero_timeout ? c->zero_timeout : 0;
     return c->zero_timeout && c->zero_timeout < c->idle_timeout ? c->zero_timeout : c->idle_timeout;
 }
 
-kw_ns kw_pool_used(const struct kw_pool *p, const bool counts[KW_PHASES], kw_ns now, kw_ns closes, kw_ns stays)
+/* Where a start takes as long as it draws, and every policy orders one for the first request that meets none. */
+kw_ns kw_pool_longest_start(const struct kw_pool *p)
+{
+    const struct kw_autoscaling *c = &p->d->scaling;
+    bool held = false;
+    for (int k = 0; k < KW_HOLD_CLASSES; k++) held |= p->d->hold.most[k] > 0;
+    if (held || p->d->node.places || c->at_zero == KW_ZERO_STOPPED || c->stockout_probability > 0 ||
+        c->start_failure_probability > 0 || c->target > MOST_TARGET)
+        return KW_NEVER;
+    return kw_start_longest(&p->d->cold);
+}
+
+kw_ns kw_pool_used(const struct kw_pool *p, const bool counts[KW_PHASES], kw_ns now, kw_ns closes, kw_ns rest)
 {
     const struct kw_autoscaling *c = &p->d->scaling;
     kw_ns sum = 0;
@@ -332,8 +348,7 @@ kw_ns kw_pool_used(const struct kw_pool *p, const bool counts[KW_PHASES], kw_ns 
     if (counts[KW_PHASE_ACTIVE] && counts[KW_PHASE_KEEP_WARM] && now < closes && c->stockout_probability == 0 &&
         c->start_failure_probability == 0)
         sum = (closes - now) * kw_least_warm(p->d);
-    if (stays > closes) stays = closes;
-    if (stays - now > sum) sum = stays - now;
+    if (rest > sum) sum = rest;
     for (int ph = 0; ph < KW_PHASES; ph++) sum += counts[ph] ? p->ledger->phase[ph] : 0;
     for (uint32_t k = 0; k < p->n && !p->closed; k++) {
         const struct kw_pool_replica *r = &p->r[k];
@@ -403,6 +418,7 @@ enum kw_status kw_pool_run(struct kw_pool *p, uint32_t k, kw_ns now, struct kw_e
     kw_replica_advance(r->engine, now, &out);
     if (r->engine->most_step_tokens > p->ledger->most_step_tokens)
         p->ledger->most_step_tokens = r->engine->most_step_tokens;
+    if (r->engine->most_running > p->ledger->most_running) p->ledger->most_running = r->engine->most_running;
     for (uint32_t i = 0; i < out.n_first; i++) {
         struct kw_inflight *f = &p->w->flights.f[out.first[i].id];
         f->first = now;

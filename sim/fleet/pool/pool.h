@@ -165,14 +165,17 @@ enum kw_status kw_pool_queue_timeout(struct kw_pool *p, kw_ns now, struct kw_err
 enum kw_status kw_pool_request_timeout(struct kw_pool *p, kw_ns now, struct kw_error *err);
 
 /* Replica-ns in the phases asked for that the window will have had at its end, at the least: what was used so far (of a
- * start under way nothing is counted), and from now on the kept replicas where nothing makes a start fail, or one alone until
- * `stays`. */
-kw_ns kw_pool_used(const struct kw_pool *p, const bool counts[KW_PHASES], kw_ns now, kw_ns closes, kw_ns stays);
+ * start under way nothing is counted), and from now on the kept replicas where nothing makes a start fail, or what
+ * the traffic keeps, `rest`. */
+kw_ns kw_pool_used(const struct kw_pool *p, const bool counts[KW_PHASES], kw_ns now, kw_ns closes, kw_ns rest);
 
 /* For how long after a request came some replica is there, and in the phases asked for, if one was ready when it came or has been
  * since: nothing but its idle timeout stops a replica, and that begins no sooner than the request that it had last; or the
- * policy takes all but one, which waits for zero_timeout without any. 0: not known, or none is ready. */
+ * policy takes all but one, which waits for zero_timeout without any. 0: not known. */
 kw_ns kw_pool_patience(const struct kw_pool *p, const bool counts[KW_PHASES]);
+/* After a request comes to a pool with such a patience some replica is ready within so long, though none was; KW_NEVER: that is not
+ * certain. */
+kw_ns kw_pool_longest_start(const struct kw_pool *p);
 
 /* The run is over: every replica ends here. KW_EFAIL when a life does not add up, a replica that holds no
  * request still holds KV blocks, or the pool's running counts differ from what they count. */

@@ -46,10 +46,17 @@ struct kw_sweep {
     uint64_t expected; /* simulations asked for so far, done ones included */
 };
 
-static uint64_t hash_bytes(uint64_t h, const void *data, size_t n)
+static_assert(sizeof(struct kw_deployment) % sizeof(uint64_t) == 0, "it is hashed by words");
+
+/* By words: thousands of candidates are hashed each time a sweep opens, on one thread. */
+static uint64_t hash_deployments(const struct kw_deployment *d, size_t n)
 {
-    const unsigned char *b = data;
-    for (size_t i = 0; i < n; i++) h = (h ^ b[i]) * UINT64_C(1099511628211); /* FNV-1a */
+    uint64_t h = UINT64_C(14695981039346656037), word;
+    for (size_t i = 0; i < n * sizeof *d; i += sizeof word) {
+        memcpy(&word, (const char *)d + i, sizeof word);
+        h = (h ^ word ^ h >> 32) *
+            UINT64_C(1099511628211); /* FNV-1a, which alone would keep the high bits of a word high */
+    }
     return h;
 }
 
@@ -87,9 +94,7 @@ static enum kw_status find_equal(const struct kw_sweep *s, const struct kw_deplo
     struct hashed *h = malloc(s->n * sizeof *h);
     if (!h) return kw_fail(err, KW_ENOMEM, "out of memory for a sweep");
     for (size_t i = 0; i < s->n; i++)
-        h[i] = (struct hashed){
-            hash_bytes(UINT64_C(14695981039346656037), d + s->first[i], s->candidates[i].n * sizeof *d), i
-        };
+        h[i] = (struct hashed){ hash_deployments(d + s->first[i], s->candidates[i].n), i };
     qsort(h, s->n, sizeof *h, by_hash);
     for (size_t k = 0, begin = 0; k < s->n; k++) {
         if (h[k].hash != h[begin].hash) begin = k;

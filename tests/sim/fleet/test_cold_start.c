@@ -103,8 +103,49 @@ static void modal_starts_as_it_publishes(void)
     kw_platforms_free(&all);
 }
 
+/* One law after the other that is not constant, at its worst with the others: what decides differs from start to start. */
+static void no_start_takes_longer_than_the_longest(void)
+{
+    struct kw_law quick = { .kind = KW_LAW_QUANTILES, .n = 2, .p = { 0.001, 0.999 }, .v = { 1, 2 } };
+    struct kw_law rate = { .kind = KW_LAW_QUANTILES, .n = 2, .p = { 0.001, 0.999 }, .v = { 1e9, 1.1e9 } };
+    for (int k = 0; k < 8; k++) {
+        struct kw_cold_start c = {
+            .weight_bytes = 40e9, .provision = quick, .load_rate = rate, .cached_load_rate = rate, .cache_hit = 0.5
+        };
+        struct kw_law *slow[] = { &c.provision, &c.pull, &c.load, &c.init, &c.engine_start, &c.restore };
+        if (k < 6) *slow[k] = (struct kw_law){ .kind = KW_LAW_QUANTILES, .n = 2, .p = { 0.1, 0.5 }, .v = { 50, 100 } };
+        if (k == 5) c.snapshot_probability = 0.5;
+        if (k == 6) c.load_rate = constant(5e9);
+        if (k == 7) c.cached_load_rate = constant(5e9);
+        struct kw_start_streams s = { 0 };
+        CHECK(kw_start_streams_begin(&s, 1, 0, &err) == KW_OK);
+        kw_ns most = 0, bound = kw_start_longest(&c);
+        for (int i = 0; i < STARTS; i++) {
+            struct kw_start x = kw_start_draw(&c, &plain, &s);
+            kw_ns took = 0;
+            for (int phase = 0; phase <= KW_PHASE_RESTORE; phase++) took += x.phase[phase];
+            if (took > most) most = took;
+        }
+        CHECK(most <= bound && bound - most < 4 * KW_NS_PER_S);
+        if (check_bad) fprintf(stderr, "law %d: %lld of %lld ns\n", k, (long long)most, (long long)bound);
+        kw_start_streams_free(&s);
+    }
+}
+
+/* The last variate that there is. */
+static void the_longest_lognormal_start_is_its_last_variate(void)
+{
+    struct kw_cold_start c = { .init = { .kind = KW_LAW_LOGNORMAL, .n = 2, .v = { 2, 0.5 } } };
+    kw_ns least = kw_law_ns(kw_law_quantile(&c.init, 1 - 0x1p-53)), longest = kw_start_longest(&c);
+    CHECK(longest >= least && longest <= least + 2 * KW_NS_PER_S);
+    c.init = (struct kw_law){ .kind = KW_LAW_EXPONENTIAL, .n = 1, .v = { 10 } };
+    CHECK(kw_start_longest(&c) >= kw_law_ns(10 * 53 * log(2)));
+}
+
 int main(void)
 {
+    RUN(no_start_takes_longer_than_the_longest);
+    RUN(the_longest_lognormal_start_is_its_last_variate);
     RUN(shorter_phases_are_lengthened_in_their_proportion);
     RUN(a_model_that_takes_longer_by_itself_takes_that);
     RUN(without_phases_all_of_it_is_init);

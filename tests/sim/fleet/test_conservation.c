@@ -508,7 +508,7 @@ static void limits_that_decide_nothing_are_the_same_run(void)
     struct kw_steptime *time = engine_time();
     struct fleet_case c;
     struct kw_outcome again;
-    int alike[3] = { 0 }, rules = 0, differ = 0;
+    int alike[3] = { 0 }, rules = 0, full = 0, differ = 0;
     case_begin(&c, KW_SCALER_FIXED, 1, 1);
     if (kw_outcome_init(&again, NULL)) exit(1);
     for (int k = 0; k < CASES && !check_bad; k++) {
@@ -537,6 +537,15 @@ static void limits_that_decide_nothing_are_the_same_run(void)
             if (d.scaling.scaler == KW_SCALER_LOAD_TARGET && !d.scaling.hard_concurrency && draw(2))
                 d.scaling.target /= 2;
         }
+        if (draw(4) == 0) { /* a cache that is full before the seats are, or just when they are */
+            c.d[0].scaling.scaler = KW_SCALER_FIXED;
+            c.d[0].scaling.keep_warm = c.d[0].scaling.max_replicas = 1;
+            c.d[0].scaling.hard_concurrency = 0;
+            c.d[0].sched.num_blocks = 380;
+            c.d[0].sched.max_num_seqs = 4 + (uint32_t)draw(16);
+            d = c.d[0];
+            d.sched.max_num_seqs += 1 + (uint32_t)draw(40);
+        }
         x = c.d[0];
         y = d;
         kw_indifferent(&x);
@@ -555,7 +564,7 @@ static void limits_that_decide_nothing_are_the_same_run(void)
             kw_ledger_of(&l, &d);
             CHECK(same && l.needed == again.ledger[0].needed && l.max_replicas == again.ledger[0].max_replicas);
             CHECK(l.peak_requests == again.ledger[0].peak_requests && l.most_wanted == again.ledger[0].most_wanted &&
-                  l.most_on_one == again.ledger[0].most_on_one &&
+                  l.most_on_one == again.ledger[0].most_on_one && l.most_running == again.ledger[0].most_running &&
                   l.most_step_tokens == again.ledger[0].most_step_tokens && l.steps == again.ledger[0].steps);
             if (check_bad)
                 fprintf(stderr, "case %d, %s, policy %d\n", k, kw_scaler_name[d.scaling.scaler], d.sched.policy);
@@ -563,15 +572,17 @@ static void limits_that_decide_nothing_are_the_same_run(void)
             alike[0] += d.scaling.max_replicas != c.d[0].scaling.max_replicas;
             alike[1] += d.sched.max_num_seqs != c.d[0].sched.max_num_seqs;
             alike[2] += d.sched.max_num_batched_tokens != c.d[0].sched.max_num_batched_tokens;
+            full += d.sched.max_num_seqs != c.d[0].sched.max_num_seqs &&
+                    (l.most_on_one > d.sched.max_num_seqs || l.most_on_one > c.d[0].sched.max_num_seqs);
         }
         drop_trace(&c);
     }
     printf("limits that decide nothing: %d of max_replicas, %d of sequences, %d of tokens, %d whose mean is divided "
-           "alike; "
-           "%d runs differed\n",
-           alike[0], alike[1], alike[2], rules, differ);
+           "alike, %d whose KV cache was full first; %d runs differed\n",
+           alike[0], alike[1], alike[2], rules, full, differ);
     for (int i = 0; i < 3; i++) CHECK(alike[i] > 50);
     CHECK(rules > 20);
+    CHECK(full > 20);
     CHECK(differ > CASES / 10);
     kw_outcome_free(&again);
     case_end(&c);
@@ -738,6 +749,58 @@ static void early_release_keeps_none_but_the_last(void)
     case_end(&c);
 }
 
+/* n stretches of `each` requests a second apart, 100 s after each other. */
+static void stretches(struct fleet_case *c, int n, int each)
+{
+    for (int i = 0; i < n * each; i++) case_request(c, (i + (kw_ns)(i / each) * 100) * S, 100, 1);
+}
+
+/* The whole fleet goes in every pause, and comes back; what later stretches take is known at the window's begin. */
+static void pauses_hide_nothing(void)
+{
+    for (int refuses = 0; refuses <= 1; refuses++) {
+        struct fleet_case c;
+        case_begin(&c, KW_SCALER_CAPACITY, 0, 1);
+        c.d[0].scaling.idle_timeout = 5 * S;
+        c.d[0].scaling.at_zero = refuses ? KW_ZERO_REJECT_AND_START : KW_ZERO_QUEUE;
+        c.d[0].cold.init = case_seconds(3);
+        stretches(&c, 100, 500);
+        used_to_the_end(&c);
+        CHECK(c.o.arrived < 5000); /* of 50000: half of what is used is sure by then */
+        case_end(&c);
+    }
+}
+
+/* Starts that take longer than a stretch, that nobody orders, that wait for requests to be released, or for a machine: no more is
+ * counted on than is used to the end. */
+static void a_start_is_counted_on_where_it_is_certain(void)
+{
+    enum { LONG, SLOW, STOPPED, HELD, NO_MACHINE, FAILS, DECLINED, KINDS };
+    for (int kind = 0; kind < KINDS; kind++) {
+        struct fleet_case c;
+        case_begin(&c, KW_SCALER_CAPACITY, 0, 1);
+        c.d[0].scaling.idle_timeout = 5 * S;
+        c.d[0].cold.init = case_seconds(kind == LONG ? 90 : kind == SLOW ? 400 : 3);
+        if (kind == STOPPED) c.d[0].scaling.at_zero = KW_ZERO_STOPPED;
+        if (kind == HELD) c.d[0].hold.most[0] = 500 * S;
+        if (kind == NO_MACHINE) c.d[0].scaling.stockout_probability = 0.9;
+        if (kind == FAILS) c.d[0].scaling.start_failure_probability = 0.98;
+        c.d[0].scaling.stockout_retry = 60 * S;
+        if (kind != DECLINED) stretches(&c, 200, kind == SLOW ? 450 : 100);
+        c.d[0].sched.max_model_len = 2000;
+        for (int i = 0; kind == DECLINED && i < 20000; i++) case_request(&c, i * 10 * S, i % 20 ? 3000 : 1000, 1);
+        if (kind != STOPPED) {
+            used_to_the_end(&c);
+        } else {
+            for (int p = KW_PHASE_ACTIVE; p < KW_PHASES; p++) c.opt.ceiling.counts[p] = true;
+            c.opt.ceiling.most = 1;
+            CHECK(case_run(&c) == KW_OK && !c.o.stopped && c.o.rejected == c.o.arrived);
+        }
+        if (check_bad) fprintf(stderr, "kind %d\n", kind);
+        case_end(&c);
+    }
+}
+
 static void blocks_in_their_own_order_are_the_trace_itself(void)
 {
     struct fleet_case c;
@@ -851,6 +914,8 @@ int main(void)
     RUN(one_stays_while_requests_come);
     RUN(what_is_declined_keeps_none);
     RUN(early_release_keeps_none_but_the_last);
+    RUN(pauses_hide_nothing);
+    RUN(a_start_is_counted_on_where_it_is_certain);
     RUN(blocks_in_their_own_order_are_the_trace_itself);
     RUN(days_without_a_request_end);
     RUN(a_stop_flag_ends_the_run_and_the_fleet_can_go_on);
