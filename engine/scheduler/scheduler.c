@@ -674,10 +674,11 @@ static uint32_t candidate(const struct kw_sched *s)
     return i == s->unseen ? NONE : i;
 }
 
-/* Takes blocks for the prompts of those at the queue's head that receive them; false: the next one finds none. */
+/* Takes blocks for the prompts of those at the queue's head that receive them; false: the next one finds none. Whoever may be
+ * admitted next is the head, as there are neither adapters nor decisions ahead. */
 static bool begin_receiving(struct kw_sched *s)
 {
-    for (uint32_t i; (i = candidate(s)) != NONE && s->seq[i].receives;) {
+    for (uint32_t i; (i = s->waiting.head) != NONE && s->seq[i].receives;) {
         struct seq *q = &s->seq[i];
         uint32_t need = blocks(s, q->prompt);
         if (!blocks_free(s, s->step_decode != 0, need)) {
@@ -719,10 +720,10 @@ static uint32_t admit_received(struct kw_sched *s)
  * head is asked for: the answer changes with every eviction, so none is kept. */
 static uint32_t admit_next(struct kw_sched *s, uint32_t budget, bool whole, bool oversize)
 {
-    if (budget && s->ready.n && s->running.n < s->c.max_num_seqs) return admit_received(s);
-    if (budget && !begin_receiving(s)) return 0;
+    if (s->ready.n && budget && s->running.n < s->c.max_num_seqs) return admit_received(s);
     uint32_t i = budget ? candidate(s) : NONE;
     if (i == NONE) return 0;
+    if (s->seq[i].receives && (!begin_receiving(s) || (i = s->waiting.head) == NONE)) return 0;
     struct seq *q = &s->seq[i];
     assert(q->state == WAITING && !s->preempted_any);
     uint32_t hits = 0, in_use = 0, all = target(q);
@@ -799,9 +800,9 @@ static bool catch_up(struct kw_sched *s)
  * one admits. Without them the oldest always finds blocks. */
 static bool nobody_is_left(struct kw_sched *s)
 {
-    if (s->step_decode || s->n_chunks || !s->preempted_any) return false;
-    s->preempted_any = false;
-    return true;
+    bool empty = !s->step_decode && !s->n_chunks;
+    if (empty) s->preempted_any = false;
+    return empty;
 }
 
 /* O(admitted). Only the first prompt may exceed the budget, and then nothing is left for a second. */
@@ -876,7 +877,7 @@ bool kw_sched_step(struct kw_sched *s, struct kw_step *step)
     case KW_SCHED_SARATHI:
         s->stale_decision = s->n_leaving || s->unseen != NONE;
         do step_chunked(s);
-        while ((s->stale_decision && catch_up(s)) || nobody_is_left(s));
+        while ((s->stale_decision && catch_up(s)) || (s->preempted_any && nobody_is_left(s)));
         break;
     case KW_SCHED_PREFILL_FIRST: step_prefill_first(s); break;
     case KW_SCHED_STATIC: step_static(s); break;

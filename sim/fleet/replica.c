@@ -237,8 +237,7 @@ enum kw_status kw_replica_add(struct kw_replica *r, const struct kw_sched_reques
                               struct kw_error *err)
 {
     assert(now <= r->next);
-    if (r->group) return kw_lockstep_add(r, q, now, slot, err);
-    if (r->pair) return kw_pair_add(r, q, now, slot, err);
+    if (!r->sched) return r->group ? kw_lockstep_add(r, q, now, slot, err) : kw_pair_add(r, q, now, slot, err);
     enum kw_status st;
     struct kw_sched_request asked = *q;
     asked.held = q->held || q->adapter; /* until it is known where its adapter is */
@@ -247,13 +246,10 @@ enum kw_status kw_replica_add(struct kw_replica *r, const struct kw_sched_reques
     uint32_t i = *slot;
     assert(i < r->cap);
     if (i >= r->n_slots) r->n_slots = i + 1;
-    r->slot[i] = (struct kw_replica_slot){ .id = q->id,
-                                           .last = { -1, 0 },
-                                           .adapter = q->adapter,
-                                           .since = now,
-                                           .luck = q->luck,
-                                           .held = q->held,
-                                           .keeps = q->keeps };
+    r->slot[i] = (struct kw_replica_slot){
+        .id = q->id, .last = { -1, 0 }, .adapter = q->adapter, .luck = q->luck, .held = q->held, .keeps = q->keeps
+    };
+    if (q->adapter) r->slot[i].since = now;
     r->n_live++;
     if (q->adapter) {
         r->slot[i].held = !kw_adapter_store_need(&r->store, q->adapter, now);
@@ -421,12 +417,11 @@ void kw_replica_advance(struct kw_replica *r, kw_ns now, struct kw_replica_out *
 {
     assert(now == r->next);
     (void)now;
-    if (r->group) {
-        kw_lockstep_advance(r, out);
-        return;
-    }
-    if (r->pair) {
-        kw_pair_advance(r, now, out);
+    if (!r->sched) {
+        if (r->group)
+            kw_lockstep_advance(r, out);
+        else
+            kw_pair_advance(r, now, out);
         return;
     }
     *out = (struct kw_replica_out){ .first = r->first, .finished = r->finished, .began = r->began };

@@ -71,7 +71,7 @@ struct kw_replica_count {       /* since init or reset; a run under way is not i
 
 struct kw_replica {
     kw_ns next;                /* time of the next event; INT64_MAX: idle. Read only */
-    struct kw_sched *sched;    /* owned; for queries only; NULL of a group */
+    struct kw_sched *sched;    /* owned; for queries only; NULL of a group or pair */
     struct kw_lockstep *group; /* owned: ranks that step together, lockstep.h; NULL: one alone */
     struct kw_pair *pair;      /* owned: engines that prefill and others that decode, disaggregated.h; NULL */
     uint32_t n_live;           /* requests added and neither finished nor cancelled: the load a router looks at */

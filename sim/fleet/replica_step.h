@@ -18,8 +18,10 @@ struct kw_replica_slot {
     bool keeps;                  /* kw_sched_request's */
     bool held;                   /* in no queue: its adapter is being fetched, since `since` */
     uint32_t adapter;            /* of LoRA, 0: none */
-    kw_ns since;
-    uint64_t luck; /* kw_sched_request's */
+    union {                      /* no replica has both */
+        kw_ns since;             /* with an adapter */
+        uint64_t luck;           /* kw_sched_request's */
+    };
 };
 
 static inline struct kw_replica_time later(struct kw_replica_time a, struct kw_replica_time b)

@@ -47,7 +47,7 @@ enum kw_status kw_dispatch_to(struct kw_pool *p, uint32_t flight, uint32_t k, kw
                                   .prompt = kw_request_prompt(p->w->trace, p->d, f),
                                   .output = kw_request_output(p->w->trace, p->d, f),
                                   .adapter = adapter_of(p, f),
-                                  .luck = kw_mix64(p->luck + f->request) };
+                                  .luck = p->d->speculative.tokens ? kw_mix64(p->luck + f->request) : 0 };
     if (kw_deployment_caches(p->d)) {
         struct kw_prefix prefix = kw_run_prefix(p->w, flight);
         q.hash = prefix.hash;
