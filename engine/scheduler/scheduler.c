@@ -1167,7 +1167,7 @@ bool kw_sched_check(const struct kw_sched *s, struct kw_error *err)
         if (q->state == DECODE) {
             uint64_t key = s->c.draft_tokens ? 0 : end_key(q, i);
             uint32_t at = 0;
-            while (at < s->n_decode && s->ends[at] != key && !s->c.draft_tokens) at++;
+            while (!s->c.draft_tokens && at < s->n_decode && s->ends[at] != key) at++;
             if (at == s->n_decode) return kw_fail(err, KW_EFAIL, "slot %" PRIu32 " has no completion", i), false;
             if (prompts || generated(s, q) < 1 || generated(s, q) >= q->output)
                 return kw_fail(err, KW_EFAIL, "slot %" PRIu32 " cannot be decoding", i), false;
