@@ -40,14 +40,21 @@ static bool covers(const struct kw_graph *g, const struct kw_graph_arc *a, const
     return all;
 }
 
+static bool alike(const struct kw_graph *g, const struct kw_graph_arc *a, const struct kw_graph_arc *b)
+{
+    return covers(g, a, b) && covers(g, b, a);
+}
+
 static enum kw_status add(struct kw_graph *g, uint32_t *head, struct kw_graph_arc a, struct kw_error *err)
 {
+    for (uint32_t i = *head; i != KW_GRAPH_NONE; i = g->arc[i].next)
+        if (alike(g, &g->arc[i], &a)) {
+            g->arc[i].times++;
+            return KW_OK;
+        }
     for (uint32_t i = *head; i != KW_GRAPH_NONE; i = g->arc[i].next) {
-        if (covers(g, &g->arc[i], &a)) return KW_OK;
-        if (!covers(g, &a, &g->arc[i])) continue;
-        a.next = g->arc[i].next;
-        g->arc[i] = a;
-        return KW_OK;
+        a.covered |= covers(g, &g->arc[i], &a);
+        g->arc[i].covered |= covers(g, &a, &g->arc[i]);
     }
     if (g->n == g->cap) {
         size_t cap = g->cap ? 2 * g->cap : 1024;
@@ -67,16 +74,21 @@ enum kw_status kw_graph_learn(struct kw_graph *g, const struct kw_hours_step *st
 {
     enum kw_status st = KW_OK;
     for (size_t k = 0; k < g->pieces && st == KW_OK; k++) {
-        struct kw_graph_arc a = { .after = count_of(&step[(k + 1) % g->pieces]), .cost = step[k].billed };
+        struct kw_graph_arc a = { .after = count_of(&step[(k + 1) % g->pieces]), .times = 1, .cost = step[k].billed };
         for (uint32_t i = 0; i < g->n_objectives; i++) a.late[i] = step[k].bad[i];
         st = add(g, cell(g, k, count_of(&step[k]), level[k]), a, err);
     }
     return st;
 }
 
+uint32_t kw_graph_first(const struct kw_graph *g, size_t piece, uint32_t before, uint32_t level)
+{
+    return *cell(g, piece, before, level);
+}
+
 bool kw_graph_seen(const struct kw_graph *g, size_t piece, uint32_t before, uint32_t level)
 {
-    return *cell(g, piece, before, level) != KW_GRAPH_NONE;
+    return kw_graph_first(g, piece, before, level) != KW_GRAPH_NONE;
 }
 
 static double price(const struct kw_graph *g, uint32_t i, const double *weight)
@@ -91,6 +103,7 @@ static bool take(const struct kw_graph *g, uint32_t head, const double *weight, 
 {
     for (uint32_t i = head; i != KW_GRAPH_NONE; i = g->arc[i].next) {
         uint32_t *best = &arc[g->arc[i].after];
+        if (g->arc[i].covered) continue;
         if (*best == KW_GRAPH_NONE || price(g, i, weight) < price(g, *best, weight)) *best = i;
     }
     return head != KW_GRAPH_NONE;

@@ -2,8 +2,8 @@
  *
  * A piece of the window (hours.h) begins with so many replicas alive; at a level of the schedule it costs billed time, leaves
  * requests late, and ends with so many replicas, with which the next piece begins. That count is what an hour hands on to
- * the next: who is alive stays while traffic comes, whatever level it was started for. Of what was seen of the same piece,
- * count and level nothing is kept that another is no dearer and no later than, with the same count at its end.
+ * the next: who is alive stays while traffic comes, whatever level it was started for. What was seen of the same piece, count and
+ * level is kept, each as often as it was seen.
  * A schedule is a walk round the window; paths.h looks for the cheapest. */
 #ifndef KW_SIM_PLAN_SCHEDULE_GRAPH_H
 #define KW_SIM_PLAN_SCHEDULE_GRAPH_H
@@ -14,6 +14,8 @@
 struct kw_graph_arc {
     uint32_t next; /* of the same piece, count and level; KW_GRAPH_NONE */
     uint8_t after;
+    bool covered;                     /* another with the same count at its end is no dearer and no later */
+    uint32_t times;                   /* seen */
     double cost;                      /* replica-s billed */
     double late[KW_HOURS_OBJECTIVES]; /* requests */
 };
@@ -34,6 +36,8 @@ void kw_graph_free(struct kw_graph *g); /* safe to call again */
 /* A run's steps, step[pieces], under level[k] of piece k. */
 enum kw_status kw_graph_learn(struct kw_graph *g, const struct kw_hours_step *step, const uint32_t *level,
                               struct kw_error *err);
+/* The first arc of what was seen, KW_GRAPH_NONE: nothing was. */
+uint32_t kw_graph_first(const struct kw_graph *g, size_t piece, uint32_t before, uint32_t level);
 bool kw_graph_seen(const struct kw_graph *g, size_t piece, uint32_t before, uint32_t level);
 
 /* The cheapest step to each count, by cost + sum weight[k] late[k]: arc[count], KW_GRAPH_NONE where none leads there. What was

@@ -23,6 +23,8 @@ struct kw_known {
     uint32_t n_objectives;
     struct kw_graph graph;
     struct kw_known_run constant[KW_SCHEDULE_LEVELS];
+    bool met; /* a schedule was found that meets the objectives: the last one, by hour of the week */
+    uint32_t best[KW_HOURS_MAX];
     uint32_t runs;
 };
 

@@ -4,30 +4,23 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define WIDTH 4096    /* walks side by side at a place; more are left out, the dearest first */
-#define ABREAST 4     /* days, where all of them together are too many for a bound */
-#define BRANCHES 512  /* of one walk at one level */
-#define BISECTIONS 20 /* of lambda */
+#define WIDTH 4096   /* walks side by side at a place; more are left out, the dearest first */
+#define BRANCHES 512 /* of one walk at one level */
 
 /* Classes that follow each other round a day or a week. */
 struct ring {
     uint32_t first, n, cut; /* cut: the class at which days begin, counted from first */
 };
 
-static uint32_t rings_of(const struct kw_hours *h, bool apart, struct ring ring[2])
+static uint32_t rings_of(const struct kw_hours *h, struct ring ring[2])
 {
-    ring[0] = (struct ring){ 0, apart ? (uint32_t)h->pieces : h->n == 48 ? 24 : h->n, 0 };
+    ring[0] = (struct ring){ 0, h->n == 48 ? 24 : h->n, 0 };
     ring[1] = (struct ring){ 24, 24, 0 };
-    return !apart && h->n == 48 ? 2 : 1;
-}
-
-static uint32_t class_of(const struct kw_hours *h, bool apart, size_t piece)
-{
-    return apart ? (uint32_t)piece : h->which[piece];
+    return h->n == 48 ? 2 : 1;
 }
 
 /* The class that was cheapest: least goes on there, so least is lost where days are cut. */
-static void cut(const struct kw_graph *g, const struct kw_hours *h, bool apart, struct ring *r)
+static void cut(const struct kw_graph *g, const struct kw_hours *h, struct ring *r)
 {
     static const double none[KW_HOURS_OBJECTIVES];
     double least = INFINITY;
@@ -37,7 +30,7 @@ static void cut(const struct kw_graph *g, const struct kw_hours *h, bool apart, 
         for (size_t k = 0; k < g->pieces; k++) {
             uint32_t arc[KW_GRAPH_COUNTS];
             double most = 0;
-            if (class_of(h, apart, k) != r->first + c) continue;
+            if (h->which[k] != r->first + c) continue;
             kw_graph_steps(g, k, KW_GRAPH_COUNTS, g->least, none, arc);
             for (uint32_t i = 0; i < KW_GRAPH_COUNTS; i++)
                 if (arc[i] != KW_GRAPH_NONE) most = fmax(most, g->arc[arc[i]].cost);
@@ -50,24 +43,24 @@ static void cut(const struct kw_graph *g, const struct kw_hours *h, bool apart, 
     }
 }
 
-static enum kw_status lay_out(struct kw_paths *w, const struct kw_hours *h, bool apart, struct kw_error *err)
+static enum kw_status lay_out(struct kw_paths *w, const struct kw_hours *h, struct kw_error *err)
 {
     struct ring ring[2];
     size_t pieces = h->pieces, used = 0;
-    uint32_t rings = rings_of(h, apart, ring);
+    uint32_t rings = rings_of(h, ring);
     w->place = calloc(w->classes, sizeof *w->place);
     w->store = malloc(2 * pieces * sizeof *w->store);
     w->day = malloc(pieces * sizeof *w->day);
     if (!w->place || !w->store || !w->day) return kw_fail(err, KW_ENOMEM, "out of memory for the hours of a week");
     for (uint32_t r = 0; r < rings; r++) {
-        cut(w->g, h, apart, &ring[r]);
+        cut(w->g, h, &ring[r]);
         for (uint32_t at = 0; at < ring[r].n; at++) {
             struct kw_paths_place *p = &w->place[w->n], *last = at ? &w->place[w->n - 1] : NULL;
             p->class = ring[r].first + (ring[r].cut + at) % ring[r].n;
             p->piece = w->store + used;
             p->before = w->store + pieces + used;
             for (size_t k = 0; k < pieces; k++) {
-                if (class_of(h, apart, k) != p->class) continue;
+                if (h->which[k] != p->class) continue;
                 uint32_t from = KW_GRAPH_NONE, ahead = (uint32_t)((k + pieces - 1) % pieces);
                 for (uint32_t i = 0; last && i < last->n; i++)
                     if (last->piece[i] == ahead) from = i;
@@ -82,12 +75,12 @@ static enum kw_status lay_out(struct kw_paths *w, const struct kw_hours *h, bool
     return KW_OK;
 }
 
-enum kw_status kw_paths_init(struct kw_paths *w, const struct kw_graph *g, const struct kw_hours *h, bool apart,
+enum kw_status kw_paths_init(struct kw_paths *w, const struct kw_graph *g, const struct kw_hours *h,
                              struct kw_error *err)
 {
-    *w = (struct kw_paths){ .g = g, .classes = apart ? (uint32_t)h->pieces : h->n };
+    *w = (struct kw_paths){ .g = g, .classes = h->n };
     assert(g->pieces == h->pieces);
-    enum kw_status st = lay_out(w, h, apart, err);
+    enum kw_status st = lay_out(w, h, err);
     if (st != KW_OK) kw_paths_free(w);
     return st;
 }
@@ -115,12 +108,10 @@ struct walk { /* one solution under way */
     const struct kw_paths *w;
     const double *weight;
     double mu;
-    uint32_t first_day, end_day; /* of these days alone */
     size_t wide;
     struct front now, next;
     uint32_t (*arc)[KW_GRAPH_COUNTS]; /* [wide] the steps of the walk being continued */
-    uint32_t **back;                  /* [w->n], owned: the `from` of each place; NULL: nobody asks for levels */
-    bool exact;
+    uint32_t **back;                  /* [w->n], owned: the `from` of each place */
 };
 
 static void front_free(struct front *f)
@@ -182,7 +173,6 @@ static enum kw_status thin_out(struct walk *x, struct front *f, struct kw_error 
     qsort(sorted, f->n, sizeof *sorted, ascending);
     double most = sorted[WIDTH - 1];
     free(sorted);
-    x->exact = false;
     for (size_t i = 0; i < f->n && kept < WIDTH; i++) {
         if (f->value[i] > most) continue;
         memmove(counts(x, f, kept), counts(x, f, i), x->wide + 1);
@@ -214,11 +204,6 @@ static enum kw_status find(struct walk *x, struct front *f, const uint8_t *key, 
     }
     *out = f->slot[at] - 1;
     return KW_OK;
-}
-
-static bool takes_part(const struct walk *x, uint32_t piece)
-{
-    return x->w->day[piece] >= x->first_day && x->w->day[piece] < x->end_day;
 }
 
 static double price(const struct walk *x, uint32_t arc)
@@ -271,7 +256,6 @@ static bool begins_with(const struct walk *x, uint32_t piece, uint32_t count)
 static enum kw_status branch(struct walk *x, const struct kw_paths_place *to, size_t i, size_t days, struct way way,
                              size_t *ways, struct kw_error *err)
 {
-    while (i < to->n && !takes_part(x, to->piece[i])) i++;
     if (i == to->n) {
         (*ways)++;
         return put(x, &way, err);
@@ -281,7 +265,6 @@ static enum kw_status branch(struct walk *x, const struct kw_paths_place *to, si
         bool can = from == KW_GRAPH_NONE ? begins_with(x, to->piece[i], c) : x->arc[from][c] != KW_GRAPH_NONE;
         if (!can) continue;
         if (*ways > BRANCHES) { /* from here on the cheapest alone */
-            x->exact = false;
             if (cheapest == KW_GRAPH_COUNTS ||
                 (from != KW_GRAPH_NONE && price(x, x->arc[from][c]) < price(x, x->arc[from][cheapest])))
                 cheapest = c;
@@ -322,7 +305,6 @@ static enum kw_status walk_on(struct walk *x, const struct kw_paths_place *p, co
         if (x->mu > 0 && count[x->wide] && count[x->wide] != level - g->least + 1) way.value += x->mu;
         if (x->mu > 0 && to) key[x->wide] = (uint8_t)(level - g->least + 1);
         for (size_t i = 0, day = 0; i < p->n; i++) {
-            if (!takes_part(x, p->piece[i])) continue;
             kw_graph_steps(g, p->piece[i], count[day++], level, x->weight, x->arc[i]);
             if (goes_on(to, (uint32_t)i)) continue;
             uint32_t best = KW_GRAPH_NONE; /* its day is over: whatever it leaves */
@@ -357,7 +339,6 @@ static void swap(struct walk *x)
 /* Who came from where, to find the way back by. */
 static enum kw_status remember(struct walk *x, size_t at, struct kw_error *err)
 {
-    if (!x->back) return KW_OK;
     x->back[at] = malloc(x->next.n * sizeof **x->back);
     if (!x->back[at]) return kw_fail(err, KW_ENOMEM, "out of memory for schedules");
     memcpy(x->back[at], x->next.from, x->next.n * sizeof **x->back);
@@ -391,17 +372,6 @@ static void levels_of(const struct walk *x, uint32_t *level)
     }
 }
 
-static size_t widest(const struct walk *x)
-{
-    size_t most = 0;
-    for (size_t k = 0; k < x->w->n; k++) {
-        size_t n = 0;
-        for (size_t i = 0; i < x->w->place[k].n; i++) n += takes_part(x, x->w->place[k].piece[i]);
-        if (n > most) most = n;
-    }
-    return most;
-}
-
 static size_t most_pieces(const struct kw_paths *w)
 {
     size_t most = 0;
@@ -410,24 +380,21 @@ static size_t most_pieces(const struct kw_paths *w)
     return most;
 }
 
-/* Days [first, end) alone, under levels of their own. */
-static enum kw_status cheapest(const struct kw_paths *w, uint32_t first, uint32_t end, const double *weight, double mu,
-                               struct kw_paths_found *out, uint32_t *level, struct kw_error *err)
+enum kw_status kw_paths_cheapest(const struct kw_paths *w, const double *weight, double mu, struct kw_paths_found *out,
+                                 uint32_t *level, struct kw_error *err)
 {
-    struct walk x = { .w = w, .weight = weight, .mu = mu, .first_day = first, .end_day = end, .exact = true };
-    x.wide = widest(&x);
+    struct walk x = { .w = w, .weight = weight, .mu = mu, .wide = most_pieces(w) };
     bool room = front_init(&x.now, x.wide) && front_init(&x.next, x.wide);
     uint8_t *key = malloc(x.wide + 1);
-    x.arc = malloc((most_pieces(w) + 1) * sizeof *x.arc);
-    x.back = level ? calloc(w->n + 1, sizeof *x.back) : NULL;
-    enum kw_status st = room && key && x.arc && (x.back || !level)
-                            ? walk_all(&x, key, err)
-                            : kw_fail(err, KW_ENOMEM, "out of memory for schedules");
+    x.arc = malloc((x.wide + 1) * sizeof *x.arc);
+    x.back = calloc(w->n + 1, sizeof *x.back);
+    enum kw_status st = room && key && x.arc && x.back ? walk_all(&x, key, err)
+                                                       : kw_fail(err, KW_ENOMEM, "out of memory for schedules");
     if (st == KW_OK) {
         assert(x.next.n == 1);
-        *out = (struct kw_paths_found){ .value = x.next.value[0], .cost = x.next.cost[0], .exact = x.exact };
+        *out = (struct kw_paths_found){ .value = x.next.value[0], .cost = x.next.cost[0] };
         memcpy(out->late, x.next.late, sizeof out->late);
-        if (level) levels_of(&x, level);
+        levels_of(&x, level);
     }
     for (size_t k = 0; x.back && k < w->n; k++) free(x.back[k]);
     free(x.back);
@@ -436,12 +403,6 @@ static enum kw_status cheapest(const struct kw_paths *w, uint32_t first, uint32_
     front_free(&x.now);
     front_free(&x.next);
     return st;
-}
-
-enum kw_status kw_paths_cheapest(const struct kw_paths *w, const double *weight, double mu, struct kw_paths_found *out,
-                                 uint32_t *level, struct kw_error *err)
-{
-    return cheapest(w, 0, w->days, weight, mu, out, level, err);
 }
 
 struct stand { /* of one day at one count */
@@ -475,7 +436,7 @@ static void follow_piece(const struct kw_paths *w, uint32_t piece, const double 
 
 void kw_paths_follow(const struct kw_paths *w, const double *weight, const uint32_t *level, struct kw_paths_found *out)
 {
-    *out = (struct kw_paths_found){ .exact = true };
+    *out = (struct kw_paths_found){ .value = 0 };
     for (uint32_t day = 0; day < w->days; day++) {
         struct stand at[KW_GRAPH_COUNTS];
         bool begins = true;
@@ -492,66 +453,4 @@ void kw_paths_follow(const struct kw_paths *w, const double *weight, const uint3
         out->cost += best->cost;
         for (uint32_t k = 0; k < w->g->n_objectives; k++) out->late[k] += best->late[k];
     }
-}
-
-/* The same of all days, or a few at a time where that takes too much room: each few with levels of their own cost no more. */
-static enum kw_status no_less(const struct kw_paths *w, const double *weight, uint32_t *abreast,
-                              struct kw_paths_found *out, struct kw_error *err)
-{
-    for (;; *abreast = *abreast > 2 * ABREAST ? 2 * ABREAST : *abreast / 2) {
-        struct kw_paths_found sum = { .exact = true };
-        for (uint32_t day = 0; day < w->days; day += *abreast) {
-            struct kw_paths_found f;
-            uint32_t end = day + *abreast < w->days ? day + *abreast : w->days;
-            enum kw_status st = cheapest(w, day, end, weight, 0, &f, NULL, err);
-            if (st != KW_OK) return st;
-            sum.value += f.value;
-            for (uint32_t k = 0; k < w->g->n_objectives; k++) sum.late[k] += f.late[k];
-            sum.exact &= f.exact;
-            if (!sum.exact && *abreast > 1) break;
-        }
-        *out = sum;
-        if (sum.exact || *abreast == 1) return KW_OK;
-    }
-}
-
-/* The highest of P(lambda) - lambda m over lambda: concave, so it is where the walk has m late. */
-static enum kw_status relax(const struct kw_paths *w, uint32_t k, double allowed, uint32_t *abreast, double *bound,
-                            double *lambda, struct kw_error *err)
-{
-    double weight[KW_HOURS_OBJECTIVES] = { 0 }, low = 0, high = INFINITY, unit = 0;
-    for (int i = 0; i < BISECTIONS; i++) {
-        struct kw_paths_found f;
-        weight[k] = i == 0 ? 0 : isinf(high) ? (low > 0 ? 8 * low : unit) : low > 0 ? sqrt(low * high) : high / 8;
-        enum kw_status st = no_less(w, weight, abreast, &f, err);
-        if (st != KW_OK) return st;
-        if (f.value - weight[k] * allowed > *bound) {
-            *bound = f.value - weight[k] * allowed;
-            memcpy(lambda, weight, sizeof weight);
-        }
-        if (i == 0 && f.late[k] <= allowed) return KW_OK;
-        if (i == 0) unit = fmax(f.value, 1) / fmax(f.late[k], 1);
-        *(f.late[k] <= allowed ? &high : &low) = weight[k];
-        if (high < 1.01 * low) return KW_OK;
-    }
-    if (isinf(high)) *bound = INFINITY; /* at no price are as few late */
-    return KW_OK;
-}
-
-enum kw_status kw_paths_bound(const struct kw_paths *w, const struct kw_hours_objective *objective, double share,
-                              double *bound, double *weight, struct kw_error *err)
-{
-    uint32_t abreast = w->days ? w->days : 1;
-    enum kw_status st = KW_OK;
-    *bound = 0;
-    memset(weight, 0, KW_HOURS_OBJECTIVES * sizeof *weight);
-    for (uint32_t k = 0; k < w->g->n_objectives && st == KW_OK; k++)
-        st = relax(w, k, share * objective[k].budget, &abreast, bound, weight, err);
-    if (w->g->n_objectives == 0) {
-        struct kw_paths_found f;
-        static const double none[KW_HOURS_OBJECTIVES];
-        st = no_less(w, none, &abreast, &f, err);
-        if (st == KW_OK) *bound = f.value;
-    }
-    return st;
 }

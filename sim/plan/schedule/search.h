@@ -20,7 +20,9 @@ struct kw_schedule_found {
     uint32_t n; /* hours */
     uint32_t level[KW_HOURS_MAX];
     double cost, ttft_p95_s; /* USD a month; of it */
-    double bound; /* USD a month: no schedule of so many hours with this share costs less (paths.h); NAN: not known */
+    double
+        bound; /* USD a month: no schedule of so many hours with this share is expected to cost less (bound.h); NAN: not known */
+    double luckiest; /* the same with each hour at its luckiest: none costs less */
     uint32_t runs;
 };
 
