@@ -2,7 +2,7 @@
 it has not seen.
 
 Each row is one deployment (Modal L4 bf16 to zero after 60 s, 128 requests a replica, six of them at most, TTFT p95 <= 2 s) on one trace: the plan's schedule, its
-distance to the bound of its kind (sim/plan/schedule/paths.h), what knowing each hour ahead would save at the most, and the schedule that fits
+distance to the bound of its kind (sim/plan/schedule/bound.h), what knowing each hour ahead would save at the most, and the schedule that fits
 the replayed days best. Both are then run, as they are, on weeks that neither was fitted to: further weeks of the same law where the trace is
 drawn from one, the later weeks where it has several (fitted to the first alone). A week of RAGPulse has no other one beside it.
 `make schedules` prints it; tests/cases/schedules.txt keeps what it printed last.
