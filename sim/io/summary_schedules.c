@@ -110,9 +110,9 @@ void kw_summary_schedules(const struct kw_plan *p, struct kw_text *out)
     if (none)
         kw_document_note(out, "none: no schedule was found that saves 1 %% of the best constant level%s.",
                          alone ? " and meets the objectives on other days, too, which drawings of the days show" : "");
-    kw_document_note(
-        out,
-        "no less: a bound that no schedule of the same kind is expected to go below, by what each hour did at each level; above: "
-        "how far the cheaper of both is over it.%s",
-        any ? " Starts begin a start's time before a level rises." : "");
+    kw_document_note(out,
+                     "no less: a bound that no schedule of the same kind is expected to go below, by what each hour "
+                     "did at each level; above: "
+                     "how far the cheaper of both is over it.%s",
+                     any ? " Starts begin a start's time before a level rises." : "");
 }
