@@ -1,6 +1,6 @@
 """mitigations.py [--quick] [week|public] - what each way against cold starts does to one deployment, on the embedded week of chat and on a public
 trace (a week of RAGPulse's, under $KEEPWARM_DATA; left out where that is absent): cost a month, cold requests, TTFT, and how far the
-cost is from the bound that no schedule by the hour goes below (`plan`, sim/plan/schedule/bound.h) at the objective of TTFT p95 <= 2 s.
+cost is from the bound that no schedule by the hour is expected to go below (`plan`, sim/plan/schedule/bound.h) at the objective of TTFT p95 <= 2 s.
 
 The bound is of the first row's offer: a regret below 0 is that of another offer, precision or model, or of an API beside it.
 Each row is one `keepwarm run` of the deployment of the first row with the keys that the row names. `make mitigations` prints it;
