@@ -45,6 +45,11 @@ static struct kw_table table = { .path = "calibrate/data/experts.json",
                                  .cap = sizeof rows / sizeof *rows,
                                  .lock = PTHREAD_MUTEX_INITIALIZER };
 
+enum kw_status kw_expert_table_load(struct kw_error *err)
+{
+    return kw_table_load(&table) ? KW_OK : kw_fail(err, KW_ENOMEM, "out of memory");
+}
+
 const struct kw_expert_row *kw_expert_row_find(const struct kw_gpu_spec *gpu, const struct kw_model_shape *m,
                                                const char *precision, uint32_t tp, uint32_t ep)
 {

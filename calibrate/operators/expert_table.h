@@ -19,6 +19,8 @@ struct kw_expert_row {
     float us[KW_EXPERT_TOKENS];
 };
 
+/* Reads the table, so that the next does not lack memory. KW_ENOMEM. */
+enum kw_status kw_expert_table_load(struct kw_error *err);
 /* The row of those experts on that GPU; NULL: none. */
 const struct kw_expert_row *kw_expert_row_find(const struct kw_gpu_spec *gpu, const struct kw_model_shape *m,
                                                const char *precision, uint32_t tp, uint32_t ep);

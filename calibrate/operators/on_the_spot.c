@@ -71,7 +71,8 @@ static enum kw_status by_laws(struct kw_profile *out, const struct kw_model_shap
     p.weight_bytes = kw_kv_gpu_weight_bytes(m, precision, parallel_of(split)) * tp * p.dp;
     kw_vllm_limits(&p, gpu);
     kw_vllm_init(&p, m);
-    enum kw_status st = kw_vllm_load_rates(&p, err);
+    enum kw_status st = kw_server_law_load(err);
+    if (st == KW_OK) st = kw_vllm_load_rates(&p, err);
     if (st == KW_OK) st = size_cache(&p, m, gpu, split, err);
     uint32_t joined = split->apart ? tp : tp * split->dp;
     if (st == KW_OK && joined > 1) st = kw_link_in_graph(&link, gpu->link, joined, err);
@@ -146,7 +147,7 @@ static enum kw_status add_each(struct kw_profiles *made, const struct kw_profile
     struct kw_kernel_laws laws;
     const char *wide[] = { "bf16", "fp16", "fp8", NULL }, *own[] = { kw_model_own_precision(m), NULL };
     const char *const *precisions = m->quant == KW_QUANT_NONE ? wide : own;
-    enum kw_status st = KW_OK;
+    enum kw_status st = kw_gpu_count() ? KW_OK : kw_fail(err, KW_ENOMEM, "out of memory");
     for (size_t g = 0; g < kw_gpu_count() && st == KW_OK; g++) {
         st = kw_kernel_laws_of(&laws, kw_gpu_at(g), err);
         for (size_t k = 0; precisions[k]; k++)

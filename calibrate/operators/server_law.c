@@ -107,6 +107,14 @@ static struct kw_table of_engines = { .path = PATH,
                                      .cap = 1,
                                      .lock = PTHREAD_MUTEX_INITIALIZER };
 
+enum kw_status kw_server_law_load(struct kw_error *err)
+{
+    struct kw_table *const all[] = { &of_engines, &of_kinds, &of_products, &sustained };
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        if (!kw_table_load(all[i])) return kw_fail(err, KW_ENOMEM, "out of memory");
+    return KW_OK;
+}
+
 const struct kw_server_law *kw_server_law_of(const char *engine)
 {
     size_t n = kw_table_load(&of_engines);

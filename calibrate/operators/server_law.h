@@ -25,6 +25,8 @@ struct kw_server_law {
     struct kw_provenance provenance;
 };
 
+/* Reads all of it, so that none of the functions below lacks memory after it. KW_ENOMEM. */
+enum kw_status kw_server_law_load(struct kw_error *err);
 /* The law of an engine; NULL: nobody has fitted one, or no memory. */
 const struct kw_server_law *kw_server_law_of(const char *engine);
 /* Puts its host time into the tables of tp GPUs that hold none yet. */

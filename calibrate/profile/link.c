@@ -76,6 +76,7 @@ static struct kw_table in_graphs = { .path = "calibrate/data/links.json",
 enum kw_status kw_link_in_graph(struct kw_link *out, const char *name, uint32_t gpus, struct kw_error *err)
 {
     size_t n = kw_table_load(&in_graphs);
+    if (!n) return kw_fail(err, KW_ENOMEM, "out of memory");
     for (size_t i = 0; i < n; i++)
         if (graphs[i].gpus == gpus && !strcmp(graphs[i].name, name)) {
             *out = graphs[i];
@@ -88,6 +89,7 @@ enum kw_status kw_link_named(struct kw_link *out, const char *name, uint32_t gpu
 {
     char counts[64] = "", names[256] = "";
     size_t n = kw_table_load(&table), at = 0, end = 0;
+    if (!n) return kw_fail(err, KW_ENOMEM, "out of memory");
     for (size_t i = 0; i < n; i++) {
         if ((!i || strcmp(links[i - 1].name, links[i].name)) && end < sizeof names)
             end += (size_t)snprintf(names + end, sizeof names - end, "%s%s", end ? ", " : "", links[i].name);

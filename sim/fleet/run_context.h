@@ -69,7 +69,9 @@ static inline kw_ns kw_run_rtt(const struct kw_run_context *w, const struct kw_d
                                const struct kw_inflight *f)
 {
     bool located = d->located && !kw_inflight_is_ping(f);
-    kw_ns front = kw_inflight_is_ping(f) ? 0 : d->front + d->front_token * w->trace->prompt[f->request];
+    kw_ns front = kw_inflight_is_ping(f)
+                      ? 0
+                      : d->front + d->front_token * kw_tokens_as(w->trace->prompt[f->request], d->tokens_ppm);
     return d->network_rtt + front + (located ? d->region_rtt[w->trace->region[f->request]] : 0);
 }
 

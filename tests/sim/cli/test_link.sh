@@ -32,7 +32,7 @@ says "a faster one" out "link 2 x L4 over nvlink-4, published: microsoft/vidur"
 exits "as JSON" 0 keepwarm run fast.json -q --json
 tr '\t' ' ' <out >flat
 says "as JSON" flat '"link": "nvlink-4", "link_grade": "published"'
-exits "a profile" 0 keepwarm calibrate show "$repo/calibrate/data/profiles/L4-llama-3.1-8b-bf16-tp2.json"
+exits "a profile" 0 keepwarm calibrate show L4-llama-3.1-8b-bf16-tp2
 says "a profile" out "all-reduce estimated"
 says "a profile" out "PCIe 4.0 x16 without peer access; of a step"
 echo "$passed passed, $failed failed"

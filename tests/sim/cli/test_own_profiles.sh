@@ -26,7 +26,7 @@ PY
 line="measured on NVIDIA H100 80GB HBM3, 2026-11-24 (published set aside)"
 
 exits "without one" 0 keepwarm run s.json -q
-says "without one" out "step times published, vllm 0.24.0 operator tables, 2026-11-23"
+says "without one" out "step times published, vllm 0.24.0 operator tables, 2026-11-30"
 before=$(grep "TPOT p50" out)
 exits "--profile" 0 keepwarm run s.json -q --profile mine/h100.json
 says "--profile" out "step times $line;"

@@ -172,7 +172,7 @@ assert len(widest) <= int(sys.argv[2]), widest
 words = {line.split()[-1].rstrip("†") for line in lines if line.split()[:1] and line.split()[0].isdigit()} | {"thin"}
 assert "misses" in words and "meets" in words, words
 PY
-tight="$keepwarm plan -q --trace $trace --format servegen --model llama-3.1-8b --slo ttft_p95=0.6s -r 1"
+tight="$keepwarm plan -q --trace $trace --format servegen --model llama-3.1-8b --slo ttft_p95=0.35s -r 1"
 $tight >"$work/100.txt" 2>&1
 holds "100 columns" $python "$work/whole.py" "$work/100.txt" 100
 $python "$work/terminal.py" 80 $tight >"$work/80.txt" 2>&1
