@@ -138,19 +138,11 @@ static int has_bench(const char *gpu, const char *model, const char *precision, 
  * predictions in place of what a point left out of a table was off by. */
 static enum kw_status add_server(struct kw_profile *p, struct kw_error *err)
 {
-    struct kw_server_error off;
-    const struct kw_server_law *l = kw_server_law_of("vllm");
-    if (!l || !kw_server_error_of(&off, false, has_tables(p->gpu))) return kw_fail(err, KW_ENOMEM, "out of memory");
     size_t len = strlen(p->steps.source);
-    kw_server_law_add(&p->tables, l, p->tp);
-    p->front_s = l->front_s;
-    p->front_token_s = l->front_token_s;
-    p->steps_error_median = off.tpot_median;
-    p->steps_error_worst = off.tpot_within;
-    p->prefill_error_median = off.ttft_median;
-    p->prefill_error_worst = off.ttft_within;
+    enum kw_status st = kw_server_law_put(p, "vllm", p->tp, false, has_tables(p->gpu), err);
+    if (st != KW_OK) return st;
     snprintf(p->steps.source + len, sizeof p->steps.source - len, "; host of vllm, error: of 9 in 10 servers");
-    snprintf(p->steps.date, sizeof p->steps.date, "%s", l->provenance.date);
+    snprintf(p->steps.date, sizeof p->steps.date, "%s", kw_server_law_of("vllm")->provenance.date);
     return KW_OK;
 }
 

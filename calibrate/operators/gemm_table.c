@@ -50,12 +50,6 @@ static struct kw_table table = { .path = "calibrate/data/gemm.json",
                                  .cap = sizeof rows / sizeof *rows,
                                  .lock = PTHREAD_MUTEX_INITIALIZER };
 
-static int distance(const struct row *r, const struct kw_gpu_spec *gpu)
-{
-    const struct kw_gpu_spec *own = kw_gpu_find(r->gpu);
-    return !strcmp(r->gpu, gpu->name) ? 0 : own && own->sm == gpu->sm ? 1 : 2;
-}
-
 enum kw_status kw_gemm_ratio_of(struct kw_gemm_ratio *out, const struct kw_gpu_spec *gpu, enum kw_gemm_kind kind,
                                 struct kw_error *err)
 {
@@ -65,7 +59,7 @@ enum kw_status kw_gemm_ratio_of(struct kw_gemm_ratio *out, const struct kw_gpu_s
     *out = (struct kw_gemm_ratio){ { { { 0 } } } };
     int far[sizeof rows / sizeof *rows];
     for (size_t i = 0; i < n; i++) {
-        far[i] = distance(&rows[i], gpu);
+        far[i] = kw_gpu_distance(rows[i].gpu, gpu);
         count[far[i]] += rows[i].kind == kind;
     }
     if (!(count[0] + count[1] + count[2])) return kw_gemm_ratio_of(out, gpu, KW_GEMM_BF16, err);

@@ -55,13 +55,6 @@ static struct kw_table of_gpus = { .path = "calibrate/data/kernels.json",
                                     .cap = KW_SMALL_KINDS,
                                     .lock = PTHREAD_MUTEX_INITIALIZER };
 
-/* How near a row is: the GPU itself, its architecture, any. */
-static int distance(const struct row *r, const struct kw_gpu_spec *gpu)
-{
-    const struct kw_gpu_spec *own = kw_gpu_find(r->gpu);
-    return !strcmp(r->gpu, gpu->name) ? 0 : own && own->sm == gpu->sm ? 1 : 2;
-}
-
 /* The mean of a law over the rows that come nearest of those that have it; how near they are. far: of each row. */
 static int mean_of(double out[3], const int *far, size_t n, int law)
 {
@@ -83,7 +76,7 @@ enum kw_status kw_kernel_laws_of(struct kw_kernel_laws *out, const struct kw_gpu
     double *const laws[LAWS] = { out->decode,  out->prefill,     out->decode_fp8,
                                  out->experts, out->experts_fp8, out->experts_4bit };
     int near = 2, far[sizeof rows / sizeof *rows];
-    for (size_t i = 0; i < n; i++) far[i] = distance(&rows[i], gpu);
+    for (size_t i = 0; i < n; i++) far[i] = kw_gpu_distance(rows[i].gpu, gpu);
     for (int k = 0; k < KW_GEMM_KINDS; k++) {
         enum kw_status st = kw_gemm_ratio_of(&out->gemm[k], gpu, (enum kw_gemm_kind)k, err);
         if (st != KW_OK) return st;

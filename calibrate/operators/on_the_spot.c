@@ -79,24 +79,17 @@ static enum kw_status by_laws(struct kw_profile *out, const struct kw_model_shap
     if (st == KW_OK && split->apart) st = kw_link_named(&exchange, gpu->link, split->dp, err);
     if (st == KW_OK) st = kw_shape_steps(&p.tables, m, gpu, precision, split, laws, &link, &exchange, err);
     if (st != KW_OK) return st;
-    const struct kw_server_law *host = kw_server_law_of(split->engine ? split->engine : "vllm");
-    if (host) {
-        kw_server_law_add(&p.tables, host, tp * split->dp);
-        p.front_s = host->front_s;
-        p.front_token_s = host->front_token_s;
+    const char *engine = split->engine ? split->engine : "vllm";
+    st = kw_server_law_put(&p, engine, tp * split->dp, m->experts.n > 0, !strcmp(laws->from, gpu->name), err);
+    if (st != KW_OK) {
+        kw_profile_free(&p);
+        return st;
     }
     kw_profile_put_link(&p, link.gpus ? &link : &exchange);
-    struct kw_server_error off;
-    if (kw_server_error_of(&off, m->experts.n > 0, !strcmp(laws->from, gpu->name))) {
-        p.steps_error_median = off.tpot_median;
-        p.steps_error_worst = off.tpot_within;
-        p.prefill_error_median = off.ttft_median;
-        p.prefill_error_worst = off.ttft_within;
-    }
     p.steps = (struct kw_provenance){ .grade = KW_GRADE_ESTIMATED, .date = "2026-11-30" };
     snprintf(p.steps.source, sizeof p.steps.source,
              "shape, data sheet, kernels of %s%s, host of %.10s; error: of 9 in 10 published servers", laws->from,
-             m->experts.n ? ", experts" : "", split->engine ? split->engine : "vllm");
+             m->experts.n ? ", experts" : "", engine);
     p.weakest = KW_GRADE_ESTIMATED;
     *out = p;
     return KW_OK;
@@ -116,13 +109,8 @@ static bool stands(const struct kw_profiles *all, const struct kw_model_shape *m
                    const char *precision, const struct kw_split *split)
 {
     const struct kw_parallel par = { split->tp, split->apart ? split->dp : 1, split->ep };
-    for (size_t i = 0; i < all->n; i++) {
-        const struct kw_profile *p = &all->p[i];
-        if (!p->file[0] && !strcmp(p->gpu, g->name) && !strcmp(p->precision, precision) &&
-            kw_parallel_equal(kw_profile_parallel(p), par) &&
-            (!strcmp(p->model, m->name) || kw_model_same_shape(p->model, m->name)))
-            return true;
-    }
+    for (size_t i = 0; i < all->n; i++)
+        if (!all->p[i].file[0] && kw_profile_combines(&all->p[i], g->name, m->name, precision, par)) return true;
     return false;
 }
 

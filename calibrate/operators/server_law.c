@@ -129,6 +129,26 @@ void kw_server_law_add(struct kw_step_tables *t, const struct kw_server_law *l, 
     t->sequence_s += l->sequence_s;
 }
 
+enum kw_status kw_server_law_put(struct kw_profile *p, const char *engine, uint32_t gpus, bool experts, bool covered,
+                                 struct kw_error *err)
+{
+    struct kw_server_error off;
+    enum kw_status st = kw_server_law_load(err);
+    if (st != KW_OK) return st;
+    const struct kw_server_law *l = kw_server_law_of(engine);
+    if (!kw_server_error_of(&off, experts, covered)) return kw_fail(err, KW_ENOMEM, "out of memory");
+    if (l) {
+        kw_server_law_add(&p->tables, l, gpus);
+        p->front_s = l->front_s;
+        p->front_token_s = l->front_token_s;
+    }
+    p->steps_error_median = off.tpot_median;
+    p->steps_error_worst = off.tpot_within;
+    p->prefill_error_median = off.ttft_median;
+    p->prefill_error_worst = off.ttft_within;
+    return KW_OK;
+}
+
 double kw_sustained_slower(void)
 {
     return kw_table_load(&sustained) ? slower[0] : 1;

@@ -15,7 +15,7 @@
 #define KW_CALIBRATE_OPERATORS_SERVER_LAW_H
 #include <stdbool.h>
 #include "calibrate/operators/gemm_table.h"
-#include "calibrate/profile/steptime.h"
+#include "calibrate/profile/profile.h"
 #include "sim/core/provenance.h"
 
 struct kw_server_law {
@@ -31,6 +31,11 @@ enum kw_status kw_server_law_load(struct kw_error *err);
 const struct kw_server_law *kw_server_law_of(const char *engine);
 /* Puts its host time into the tables of tp GPUs that hold none yet. */
 void kw_server_law_add(struct kw_step_tables *t, const struct kw_server_law *l, unsigned tp);
+
+/* Puts them, the front end and how far servers were from such predictions into a profile of so many GPUs; host time and front end
+ * stay as they are where nobody fitted the engine's. covered: as of kw_server_error_of. KW_ENOMEM. */
+enum kw_status kw_server_law_put(struct kw_profile *p, const char *engine, uint32_t gpus, bool experts, bool covered,
+                                 struct kw_error *err);
 
 /* How far predictions were from published servers, |log(ours / theirs)| turned into a relative error: the median, and what
  * nine of ten are within: the 90 % interval of a prediction is from 1 / (1 + within) to 1 + within of it. By kind of model; of a GPU

@@ -93,6 +93,12 @@ const struct kw_gpu_spec *kw_gpu_find(const char *name)
     return NULL;
 }
 
+int kw_gpu_distance(const char *name, const struct kw_gpu_spec *gpu)
+{
+    const struct kw_gpu_spec *own = kw_gpu_find(name);
+    return !strcmp(name, gpu->name) ? 0 : own && own->sm == gpu->sm ? 1 : 2;
+}
+
 const char *kw_gpu_name(const char *name)
 {
     const struct kw_gpu_spec *g = kw_gpu_find(name);

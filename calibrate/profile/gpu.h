@@ -21,6 +21,8 @@ struct kw_gpu_spec {
 const struct kw_gpu_spec *kw_gpu_find(const char *name);
 /* The same, or KW_ERANGE with the names that come nearest. */
 enum kw_status kw_gpu_named(const struct kw_gpu_spec **out, const char *name, struct kw_error *err);
+/* How near the GPU of a row of kernels is to one: 0 itself, 1 its architecture, 2 another. */
+int kw_gpu_distance(const char *name, const struct kw_gpu_spec *gpu);
 /* Its name in the table, or what it was called where nobody knows it (a platform's unit that is no GPU of ours). */
 const char *kw_gpu_name(const char *name);
 size_t kw_gpu_count(void);

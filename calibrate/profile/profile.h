@@ -74,6 +74,9 @@ static inline uint32_t kw_profile_gpus(const struct kw_profile *p)
 {
     return kw_parallel_gpus(kw_profile_parallel(p));
 }
+/* Is it of that GPU, model (or another of its shape), precision and split? */
+bool kw_profile_combines(const struct kw_profile *p, const char *gpu, const char *model, const char *precision,
+                         struct kw_parallel par);
 /* The same of a group of ranks. */
 const struct kw_profile *kw_profiles_find_group(const struct kw_profiles *all, const char *gpu, const char *model,
                                                 const char *precision, struct kw_parallel par);

@@ -32,8 +32,8 @@ void kw_profiles_free(struct kw_profiles *all)
     *all = (struct kw_profiles){ 0 };
 }
 
-static bool same_combination(const struct kw_profile *p, const char *gpu, const char *model, const char *precision,
-                             struct kw_parallel par)
+bool kw_profile_combines(const struct kw_profile *p, const char *gpu, const char *model, const char *precision,
+                         struct kw_parallel par)
 {
     return !strcmp(p->gpu, gpu) && !strcmp(p->precision, precision) && kw_parallel_equal(kw_profile_parallel(p), par) &&
            (!strcmp(p->model, model) || kw_model_same_shape(p->model, model));
@@ -43,7 +43,7 @@ unsigned kw_profiles_other_grades(const struct kw_profiles *all, const struct kw
 {
     unsigned grades = 0;
     for (size_t i = 0; i < all->n; i++)
-        if (&all->p[i] != p && same_combination(&all->p[i], p->gpu, p->model, p->precision, kw_profile_parallel(p)))
+        if (&all->p[i] != p && kw_profile_combines(&all->p[i], p->gpu, p->model, p->precision, kw_profile_parallel(p)))
             grades |= 1u << all->p[i].steps.grade;
     return grades;
 }
@@ -57,7 +57,7 @@ enum kw_status kw_profiles_add(struct kw_profiles *all, struct kw_profile *p, st
     *added = *p;
     *p = (struct kw_profile){ 0 };
     for (size_t i = 0; i < all->n; i++)
-        if (same_combination(&all->p[i], added->gpu, added->model, added->precision, kw_profile_parallel(added)))
+        if (kw_profile_combines(&all->p[i], added->gpu, added->model, added->precision, kw_profile_parallel(added)))
             all->p[i].set_aside = kw_profiles_other_grades(all, &all->p[i]);
     return KW_OK;
 }
@@ -74,7 +74,8 @@ const struct kw_profile *kw_profiles_find_group(const struct kw_profiles *all, c
     const struct kw_profile *best = NULL;
     for (size_t i = 0; i < all->n; i++) {
         const struct kw_profile *p = &all->p[i];
-        if (same_combination(p, gpu, model, precision, par) && (!best || p->steps.grade <= best->steps.grade)) best = p;
+        if (kw_profile_combines(p, gpu, model, precision, par) && (!best || p->steps.grade <= best->steps.grade))
+            best = p;
     }
     return best;
 }

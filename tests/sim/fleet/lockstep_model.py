@@ -7,6 +7,8 @@ each request's first and last token came, to the nanosecond.
 """
 import json, random, subprocess, sys
 
+from drawn_profile import column, curve, profile
+
 folder, cases, broken = sys.argv[1], int(sys.argv[2]), "--break" in sys.argv
 
 
@@ -84,28 +86,6 @@ def model(law, ranks, seats, budget, trace):
                     g.running.remove(r)
 
 
-def curve(name, unit, top, zero=0):
-    return {name: [0, top], "us": [zero * 1e-6, (zero + unit * top) * 1e-6]}
-
-
-def profile(law, ranks):
-    fact = {"grade": "estimated", "source": "drawn", "date": "2026-11-30"}
-    rows = [{"batch": b, "context": [0, 100000], "us": [law["batch"] * b * 1e-6, (law["batch"] * b + law["context"] * 100000) * 1e-6]} for b in (1, 64)]
-    return {"keepwarm_profile": 1, "gpu": "H100", "model": "test-moe", "precision": "bf16", "tp": 1, "dp": ranks, "ep": ranks, "engine": "none",
-            "weight_bytes": 1e9, "kv_bytes_per_token": 1000, "kv": dict(fact, block_size=16, num_blocks=1000000),
-            "limits": {"max_num_seqs": 64, "max_num_batched_tokens": 4096, "max_model_len": 20000},
-            "steps": dict(fact, errors={"decode_median": 0, "decode_worst": 0, "prefill_median": 0, "prefill_worst": 0}, fixed_us=law["fixed"] * 1e-6,
-                          dense=curve("tokens", law["token"], 4096), head=curve("sequences", law["sequence"], 64), decode=rows,
-                          prefill_attn=curve("pairs", law["pair"], 10000000), prefill_token_us=0, comm={"tokens": [0], "us": [0]},
-                          group={"pad_to": law["pad_to"], "experts": curve("tokens", law["expert"], 4096)}),
-            "cold_start": {k: dict(fact, constant="1000000000") for k in ("load_rate", "cached_load_rate")} | {"init": dict(fact, constant="1")}}
-
-
-def column(h5, name):
-    out = subprocess.run(["h5dump", "-d", "/requests/" + name, "-y", "-w", "1000000", "-m", "%ld", h5], capture_output=True, text=True, check=True).stdout
-    return [int(x) for x in out.split("DATA {")[1].split("}")[0].replace(",", " ").split()]
-
-
 def run(case):
     rng = random.Random(case)
     ranks, seats = rng.choice([2, 2, 3, 4]), rng.choice([1, 2, 4, 16])
@@ -122,7 +102,8 @@ def run(case):
         for t, p, o in trace:
             f.write(f"{t / 1e9:.9f},{p},{o}\n")
     with open(folder + "/p.json", "w") as f:
-        json.dump(profile(law, ranks), f)
+        json.dump(profile(law, "test-moe", law["sequence"], longest=20000, dp=ranks, ep=ranks,
+                          steps={"group": {"pad_to": law["pad_to"], "experts": curve("tokens", law["expert"], 4096)}}), f)
     deployment = {"platform": "crusoe", "gpu": "H100-80GB", "precision": "bf16", "tp": 1, "dp": ranks, "profile": "./p.json", "replicas": 1,
                   "scheduler": {"max_num_seqs": seats, "max_num_batched_tokens": budget, "async_scheduling": False}}
     with open(folder + "/s.json", "w") as f:
