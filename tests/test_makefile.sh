@@ -33,10 +33,12 @@ same "scripts that are not executable" "" "$(find tests -name '*.sh' ! -perm -u+
 # A program of checks under another name would be built by nobody.
 same "programs with CHECKs that are not named test_*" "" \
     "$(grep -lE '^int main\(' -r tests --include=*.c --include=*.cpp | xargs grep -lE '\bcheck_report\(' | grep -vE '/test_[^/]*$' | xargs)"
-# A program in Python is run by a test, by the Makefile or by another program, or a page says how to run it by hand.
+# A program in Python is run by a test, by the Makefile or by another program, is imported by one, or a page says how
+# to run it by hand.
 lost=
 for one in $(find tests -name '*.py'); do
-    grep -rlF "${one##*/}" Makefile ./*.md tests --include=Makefile --include=*.md --include=*.sh --include=*.py --include=*.[ch] |
+    name=${one##*/}
+    grep -rlE "${name%.py}\.py|^(from|import) ${name%.py}( |$)" Makefile ./*.md tests --include=Makefile --include=*.md --include=*.sh --include=*.py --include=*.[ch] |
         grep -qvx "$one" || lost="$lost $one"
 done
 same "Python programs of tests/ that nothing else names" "" "${lost# }"
