@@ -364,6 +364,8 @@ enum kw_status kw_trace_info_json(char **text, const struct kw_trace *t, const s
                    { "cut_off", k->cut_off },
                    { "headers_again", k->headers_again },
                    { "buckets", k->buckets },
+                   { "load_tests", k->load_tests },
+                   { "load_tests_drawn", k->load_tests_drawn },
                    { "clock_back", k->clock_back },
                    { "fell_back", k->fell_back },
                    { "latency_odd", k->latency_odd },

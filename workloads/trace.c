@@ -21,6 +21,11 @@ void kw_trace_free(struct kw_trace *t)
     t->epoch_unix = INT64_MIN;
 }
 
+bool kw_trace_is_spread(const struct kw_trace *t)
+{
+    return t->notes.buckets || t->notes.load_tests_drawn;
+}
+
 enum kw_status kw_trace_strict(const struct kw_trace *t, struct kw_error *err)
 {
     const struct kw_trace_notes *k = &t->notes;
@@ -37,6 +42,9 @@ enum kw_status kw_trace_strict(const struct kw_trace *t, struct kw_error *err)
                    { "malformed records", k->broken + k->cut_off },
                    { "headers inside the file", k->headers_again },
                    { "buckets spread into requests", k->buckets },
+                   { "load tests without start times whose requests are spread over their length",
+                     k->load_tests_drawn },
+                   { "load tests without start times put one after another", k->load_tests > 1 ? k->load_tests : 0 },
                    { "times moved on by an hour", k->fell_back },
                    { "observed latencies left out", k->latency_odd } };
     for (size_t i = 0; i < sizeof counts / sizeof *counts; i++)
@@ -80,6 +88,20 @@ char *kw_trace_remarks(const struct kw_trace *t, char *buf, size_t size)
             "ways make of "
             "the answer)",
             k->buckets, when[k->bucket_arrivals], kw_bucket_arrivals_name[k->bucket_arrivals]);
+    if (k->load_tests > k->load_tests_drawn)
+        SAY("%" PRIu64
+            " load tests without a rate keep no start times: they follow from how many requests might be under way and "
+            "how long each took",
+            k->load_tests - k->load_tests_drawn);
+    if (k->load_tests_drawn)
+        SAY("%" PRIu64 " load tests at a rate keep no start times: their requests are spread over their length %s "
+            "(buckets=%s, run "
+            "and plan say what other ways make of the answer)",
+            k->load_tests_drawn, k->bucket_arrivals == KW_BUCKETS_BEGIN ? "all as it begins" : when[k->bucket_arrivals],
+            kw_bucket_arrivals_name[k->bucket_arrivals]);
+    if (k->load_tests > 1)
+        SAY("load tests are put one after another: where=request_rate:... or where=max_concurrency:... keeps some of "
+            "them");
     if (k->fell_back)
         SAY("clocks went back an hour as summer time ended: %" PRIu64 " rows after it were moved on by that hour",
             k->fell_back);

@@ -65,7 +65,10 @@ struct kw_trace {
         uint64_t imputed;        /* kept at the mean of the others, asked for */
         uint64_t broken, broken_at, cut_off, headers_again; /* no record: malformed, at the end, a header once more */
         uint64_t buckets;                                   /* rows that stood for many requests */
-        enum kw_bucket_arrivals bucket_arrivals;            /* where there are any: how these were spread */
+        uint64_t load_tests,
+            load_tests_drawn; /* results without start times; of them at a rate, so that they are drawn */
+        enum kw_bucket_arrivals
+            bucket_arrivals;  /* where there are any of buckets or drawn: how their requests were spread */
         uint64_t clock_back;  /* rows whose time is before their predecessor's (then sorted, stably) */
         kw_ns worst_back;     /* the largest jump back, ns */
         uint64_t fell_back;   /* rows after the night in which summer time ended, moved on by its hour */
@@ -80,6 +83,9 @@ struct kw_trace {
 };
 
 void kw_trace_free(struct kw_trace *t); /* safe to call again */
+
+/* Are arrivals made up, as notes.bucket_arrivals says: of a bucket's requests, or of a load test's at a rate? */
+bool kw_trace_is_spread(const struct kw_trace *t);
 
 /* What a reader had to do that the user must know (rows dropped, a clock that jumped back, coarse time stamps), as one
  * line without a newline, "" when nothing. buf is filled as snprintf does; returns buf. */

@@ -334,8 +334,8 @@ enum kw_status kw_session_bucket_study(struct kw_bucket_study *x, struct kw_sess
 {
     const struct kw_trace_notes *k = &s->trace.notes;
     enum kw_status st = KW_OK;
-    *x = (struct kw_bucket_study){ .taken = k->bucket_arrivals };
-    if (!k->buckets || !strcmp(s->scenario.trace_file, "-")) return KW_OK;
+    *x = (struct kw_bucket_study){ .taken = k->bucket_arrivals, .load_test = !k->buckets };
+    if (!kw_trace_is_spread(&s->trace) || !strcmp(s->scenario.trace_file, "-")) return KW_OK;
     kw_bucket_study_take(x, x->taken, p);
     for (int how = 0; how < KW_BUCKET_ARRIVALS && st == KW_OK; how++) {
         struct kw_trace t;

@@ -45,7 +45,8 @@ char *kw_bucket_study_text(const struct kw_bucket_study *x, char *buf, size_t si
 {
     static const char *const when[] = { "at random (buckets=poisson)", "at equal gaps (buckets=even)",
                                         "all as it begins (buckets=begin)" };
-    size_t used = (size_t)snprintf(buf, size, "requests of a bucket are taken to come %s", when[x->taken]);
+    size_t used = (size_t)snprintf(buf, size, "requests of a %s are taken to come %s",
+                                   x->load_test ? "load test" : "bucket", when[x->taken]);
     for (int k = 0; k < KW_BUCKET_ARRIVALS && used < size; k++) {
         int i = k ? (k <= (int)x->taken ? k - 1 : k) : (int)x->taken; /* the taken one first */
         const struct kw_bucket_figures *f = &x->of[i];

@@ -1,11 +1,12 @@
-/* sim/plan/bucket_arrivals.h - a trace of usage buckets does not say when requests came in them: does that matter? One
- * configuration is replayed on the trace with its buckets spread in each way there is (trace.h). */
+/* sim/plan/bucket_arrivals.h - a trace of usage buckets, or of a load test at a rate, does not say when its requests came: does
+ * that matter? One configuration is replayed on the trace with them spread in each way there is (trace.h). */
 #ifndef KW_SIM_PLAN_BUCKET_ARRIVALS_H
 #define KW_SIM_PLAN_BUCKET_ARRIVALS_H
 #include "sim/plan/sweep/sweep.h"
 
 struct kw_bucket_study {
-    bool shown;                    /* the trace is of buckets, and could be read again */
+    bool shown;                    /* the trace is such a one, and could be read again */
+    bool load_test;                /* of no buckets */
     enum kw_bucket_arrivals taken; /* what the answer rests on */
     struct kw_bucket_figures {
         double cost, ttft_p95; /* USD a month, s; NAN: none completed */

@@ -172,6 +172,24 @@ static const struct log_case {
       "\"output_lens\": [1, 0, 3], \"errors\": [\"\", \"boom\", \"\"], \"itls\": [[0.1], [], [0.1, -Infinity]]}",
       { 2, 40, 4, 0, 0 },
       2.5 },
+    { "vllm-bench", /* before start_times; a summary stands in front of the lists */
+      "vllm-project/vllm benchmarks/benchmark_serving.py at 0049e29",
+      "{\"date\": \"20250601-080000\", \"model_id\": \"m\", \"tokenizer_id\": \"m\", \"num_prompts\": 4, "
+      "\"request_rate\": \"inf\", \"burstiness\": 1.0, \"max_concurrency\": 2, \"total_input_tokens\": 100, "
+      "\"input_lens\": [10, 20, 30, 40], \"output_lens\": [2, 1, 0, 3], \"ttfts\": [0.5, 0.25, 0.0, 0.5], "
+      "\"itls\": [[0.5],\n [], [], [0.25,\n  0.25]], \"errors\": [\"\", \"\", \"boom\", \"\"]}",
+      { 3, 70, 6, 0, 0 },
+      1.25 },
+    { "sglang-bench",
+      "sgl-project/sglang python/sglang/bench_serving.py, --output-details and --cache-report",
+      "{\"tag\": null, \"backend\": \"sglang\", \"dataset_name\": \"random\", \"request_rate\": 2.0, "
+      "\"max_concurrency\": null, \"random_input_len\": 1024, \"server_info\": {\"max_running_requests\": 64}, "
+      "\"completed\": 4, \"input_lens\": [10, 20, 30, 40], \"output_lens\": [2, 1, 1, 3], "
+      "\"ttfts\": [0.5, 0.25, 0.25, 0.5], \"itls\": [[0.5], [], [], [0.25, 0.25]], "
+      "\"generated_texts\": [\"\", \"\", \"\", \"\"], \"errors\": [\"\", \"\", \"\", \"\"], "
+      "\"cached_tokens\": [0, 16, 16, 32]}\n",
+      { 4, 100, 7, 64, 0 },
+      2 },
     { "aiperf",
       "aiperf docs, working with profile exports",
       "{\"metadata\": {\"request_start_ns\": 1780300800000000000, \"benchmark_phase\": \"warmup\"}, \"metrics\": "
@@ -640,6 +658,140 @@ static void latencies_follow_their_request(void)
     kw_trace_free(&t);
 }
 
+/* A load test's line: what comes before the lists, and those of its times. */
+#define RUN_OF(rate, limit, more, times)                                                                               \
+    "{\"dataset_name\": \"random\", \"random_input_len\": 9, \"request_rate\": " rate ", \"max_concurrency\": " limit  \
+    ", " more "\"input_lens\": [1, 2, 3, 4], \"output_lens\": [5, 6, 7, 8], " times                                    \
+    ", \"errors\": [\"\", \"\", \"\", \"\"]}\n"
+#define TIMED "\"ttfts\": [0.5, 1.5, 0.25, 1], \"itls\": [[0.5], [], [0.25, 0.25], []]" /* in all 1, 1.5, 0.75, 1 s */
+
+/* Results that keep no start times: by hand, in ms after the first. */
+static void load_tests_without_start_times(void)
+{
+    const struct {
+        const char *text, *columns;
+        int64_t at_ms[8], span_ms;
+        size_t n;
+        uint64_t drawn;
+    } run[] = {
+        { RUN_OF("Infinity", "2", "", TIMED), NULL, { 0, 0, 1000, 1500 }, 2500, 4, 0 },
+        { RUN_OF("\"inf\"", "1", "", TIMED), NULL, { 0, 1000, 2500, 3250 }, 4250, 4, 0 },
+        { RUN_OF("Infinity", "null", "", TIMED), NULL, { 0, 0, 0, 0 }, 1500, 4, 0 },
+        { RUN_OF("Infinity", "4", "", TIMED), NULL, { 0, 0, 0, 0 }, 1500, 4, 0 }, /* as many as there are */
+        { RUN_OF("4", "null", "", TIMED), "buckets=even", { 0, 250, 500, 750 }, 1000, 4, 1 },
+        { RUN_OF("4", "1", "", TIMED), "buckets=even", { 0, 1000, 2500, 3250 }, 3250, 4, 1 }, /* they wait */
+        { RUN_OF("4", "null", "\"burstiness\": 0.5, ", TIMED), "buckets=begin", { 0, 0, 0, 0 }, 1000, 4, 1 },
+        { RUN_OF("Infinity", "2", "", TIMED) RUN_OF("2", "null", "", TIMED),
+          "buckets=even",
+          { 0, 0, 1000, 1500, 2500, 3000, 3500, 4000 },
+          4500,
+          8,
+          1 },
+        { RUN_OF("2", "null", "", TIMED)
+              RUN_OF("Infinity", "2", "", TIMED), /* its last answer ends after its last gap */
+          "buckets=even",
+          { 0, 500, 1000, 1500, 2500, 2500, 3500, 4000 },
+          5000,
+          8,
+          1 },
+        { RUN_OF("2", "null", "", TIMED) RUN_OF("Infinity", "2", "", TIMED) RUN_OF("4", "3", "", TIMED),
+          "where=request_rate:Infinity",
+          { 0, 0, 1000, 1500 },
+          2500,
+          4,
+          0 },
+        { RUN_OF("Infinity", "2", "", TIMED),
+          "where=input_lens:1|4",
+          { 0, 1500 },
+          2500,
+          2,
+          0 }, /* all were under way */
+        { RUN_OF("Infinity", "2", "\"start_times\": [7, 8, 9, 10], ", TIMED),
+          NULL,
+          { 0, 1000, 2000, 3000 },
+          3000,
+          4,
+          0 },
+        { RUN_OF("Infinity", "2", "\"start_times\": [], ", TIMED), NULL, { 0, 0, 1000, 1500 }, 2500, 4, 0 },
+    };
+    for (size_t i = 0; i < sizeof run / sizeof *run; i++) {
+        CHECK(read_log(run[i].text, strlen(run[i].text), NULL, run[i].columns) == KW_OK);
+        if (t.n != run[i].n || t.span != run[i].span_ms * 1000000 || t.notes.load_tests_drawn != run[i].drawn ||
+            t.cached) {
+            CHECK(!"run");
+            fprintf(stderr, "  run %zu: %zu, span %" PRId64 ", %s\n", i, t.n, t.span, err.msg);
+        }
+        CHECK(t.ttft && t.e2e && t.epoch_unix == INT64_MIN);
+        for (size_t k = 0; k < t.n && t.n == run[i].n; k++) {
+            if (t.arrival[k] == run[i].at_ms[k] * 1000000) continue;
+            CHECK(!"start");
+            fprintf(stderr, "  run %zu, request %zu: %" PRId64 " ns\n", i, k, t.arrival[k]);
+        }
+        CHECK(kw_trace_is_spread(&t) == (run[i].drawn > 0));
+        kw_trace_free(&t);
+    }
+}
+
+static void load_tests_say_what_is_not_known(void)
+{
+    char buf[2000];
+    const char *drawn = RUN_OF("4", "null", "", TIMED), *follow = RUN_OF("Infinity", "2", "", TIMED),
+               *two = RUN_OF("Infinity", "2", "", TIMED) RUN_OF("Infinity", "3", "", TIMED);
+    CHECK(read_log(drawn, strlen(drawn), NULL, NULL) == KW_OK && t.span == KW_NS_PER_S && t.arrival[0] == 0);
+    CHECK(strstr(kw_trace_remarks(&t, buf, sizeof buf), "spread over their length at random times (buckets=poisson"));
+    CHECK(kw_trace_strict(&t, &err) == KW_ERANGE &&
+          strstr(err.msg, "1 load tests without start times whose requests are spread"));
+    kw_trace_free(&t);
+    CHECK(read_log(follow, strlen(follow), NULL, NULL) == KW_OK && kw_trace_strict(&t, &err) == KW_OK);
+    CHECK(strstr(kw_trace_remarks(&t, buf, sizeof buf), "they follow from how many requests might be under way"));
+    kw_trace_free(&t);
+    CHECK(read_log(two, strlen(two), NULL, NULL) == KW_OK && kw_trace_strict(&t, &err) == KW_ERANGE);
+    CHECK(strstr(err.msg, "2 load tests without start times put one after another"));
+    CHECK(strstr(kw_trace_remarks(&t, buf, sizeof buf), "where=request_rate:... or where=max_concurrency:... keeps"));
+    kw_trace_free(&t);
+    refused(RUN_OF("\"trace\"", "null", "", TIMED), NULL, "request_rate is 'trace': nothing tells when its requests");
+    refused(RUN_OF("\"inf\"", "null", "\"ramp_up_strategy\": \"linear\", ", TIMED), NULL,
+            "ramp_up_strategy is 'linear': nothing tells");
+    refused(RUN_OF("0", "null", "", TIMED), NULL, "request_rate is '0'");
+    refused(RUN_OF("1e-9", "null", "", TIMED), NULL, "4 requests at 1e-09 a second last over ten years");
+    refused(RUN_OF("Infinity", "\"many\"", "", TIMED), NULL, "max_concurrency is 'many'");
+    refused(RUN_OF("Infinity", "2", "", "\"ttfts\": null"), NULL,
+            "mem:1: no latency of a request: nothing tells when the");
+    refused(RUN_OF("4", "null", "", "\"ttfts\": [0.5]"), NULL, "lists of unequal length");
+    refused("{\"input_lens\": [1], \"output_lens\": [2], \"ttfts\": [0.1]}\n", NULL, "without the rate of requests");
+    refused("{\"dataset_name\": \"random\", \"request_rate\": 4.0, \"random_input_len\": 9, \"completed\": 5}\n", NULL,
+            "mem:1: a load test's summary, without its requests: vllm bench serve writes them with --save-result "
+            "--save-detailed, sglang.bench_serving with --output-details");
+    refused("{\"total_input_tokens\": 4, \"total_output_tokens\": 4, \"request_throughput\": 0.5}", NULL, "summary");
+}
+
+/* What stands in front of the lists may be longer than what a format is told by, and so may the lists in front of others. */
+static void lists_far_behind(void)
+{
+    enum { LONG = 100000 };
+    char *text = malloc(2 * LONG);
+    if (!text) abort();
+    size_t n = (size_t)sprintf(text, "{\"dataset_name\": \"x\", \"request_rate\": Infinity, \"max_concurrency\": 1, "
+                                     "\"random_input_len\": 1, \"server_info\": \"");
+    memset(text + n, 'y', LONG);
+    n += LONG;
+    n += (size_t)sprintf(text + n, "\", \"input_lens\": [9, 8], \"output_lens\": [2, 2], \"ttfts\": [1, 1], "
+                                   "\"itls\": [[], []]}");
+    CHECK(read_log(text, n, NULL, NULL) == KW_OK && t.n == 2 && t.arrival[1] == KW_NS_PER_S);
+    CHECK_STR(t.notes.format, "sglang-bench");
+    kw_trace_free(&t);
+    n = (size_t)sprintf(text, "{\"tokenizer_id\": \"x\", \"num_prompts\": 2, \"request_rate\": 3.0, "
+                              "\"total_input_tokens\": 17, \"total_output_tokens\": 4, \"request_throughput\": 3, "
+                              "\"input_lens\": [9, 8], \"output_lens\": [2, 2], \"generated_texts\": [\"\", \"");
+    memset(text + n, 'y', LONG);
+    n += LONG;
+    n += (size_t)sprintf(text + n, "\"], \"start_times\": [353399.5, 353402.0]}");
+    CHECK(read_log(text, n, NULL, NULL) == KW_OK && t.n == 2 && t.span == 2500000000 && !t.notes.load_tests);
+    CHECK_STR(t.notes.format, "vllm-bench");
+    kw_trace_free(&t);
+    free(text);
+}
+
 int main(void)
 {
     RUN(each_format_is_found_and_counted);
@@ -657,5 +809,8 @@ int main(void)
     RUN(buckets_become_arrivals);
     RUN(latencies_are_kept_as_each_log_tells_them);
     RUN(latencies_follow_their_request);
+    RUN(load_tests_without_start_times);
+    RUN(load_tests_say_what_is_not_known);
+    RUN(lists_far_behind);
     return check_report();
 }

@@ -49,7 +49,7 @@ struct kw_columns {
     char path[KW_MAP_PATHS][KW_MAP_PATH]; /* CSV column names, or keys of nested objects joined by dots */
     size_t n_paths;
     struct kw_map_field arrival, end, duration, first, ttft, e2e, prompt, output, cached, write, count, id, model,
-        klass, region, error, hit, hashes, key, team, tag, cost, cold, start, gpu;
+        klass, region, error, hit, hashes, rate, concurrency, burstiness, key, team, tag, cost, cold, start, gpu;
     enum kw_unit duration_unit, ttft_unit, e2e_unit, start_unit, gpu_unit; /* S, MS, US or NS */
     struct kw_map_filter where[KW_MAP_FILTERS], status;
     size_t n_where;
@@ -73,6 +73,8 @@ struct kw_columns {
  *     prompt, output, cached, write, count                           sums: PATH+PATH, PATH - PATH; PATH? may be absent
  *     key, team, tag, cold                                           PATH[|PATH...]; whose it is, met it a cold start?
  *     cost                                                           PATH[|PATH...]; dollars
+ *     rate, concurrency, burstiness                                  PATH[|PATH...]; of a load test (load_test.h), for
+ *                                                                    where its arrival, PATH?, is not said
  *     start, gpu                                                     lengths, of a cold start and of GPU time
  *     where=PATH:WORD|WORD   where=PATH!WORD|WORD   status=PATH[:WORD|WORD]
  *     unit, zero, missing, broken, buckets, bucket, block            words and numbers

@@ -23,6 +23,12 @@
     "prompt=" u "input_tokens+" u "cache_read_input_tokens?+" u "cache_creation_input_tokens?,"                        \
     "cached=" u "cache_read_input_tokens?,write=" u "cache_creation_input_tokens?,output=" u "output_tokens,"
 
+/* Lists side by side, which lie behind all that was summed up: a head may not reach them. Starts that are not there follow from
+ * the rest (load_test.h); a rate that grew is none. */
+#define LOAD_TEST                                                                                                      \
+    "arrival=start_times?,rate=ramp_up_strategy|request_rate?,concurrency=max_concurrency?,burstiness=burstiness?,"    \
+    "ttft=ttfts?:s,e2e=ttfts?+itls?:s,prompt=input_lens,output=output_lens,cached=cached_tokens?,error=errors?,unit=s"
+
 #define INSIDE "cached tokens are part of the prompt's"
 #define BESIDE "cached tokens stand beside the prompt's and are added to them"
 
@@ -156,9 +162,13 @@ static const struct kw_log_format formats[] = {
       "arrival=logging_time,prompt=prompt_tokens,output=candidates_tokens+thoughts_tokens?",
       .says = "thoughts are added to the output" },
     /* load tests */
-    { "vllm-bench", "`vllm bench serve --save-result --save-detailed`", "start_times|input_lens|output_lens",
-      "arrival=start_times,ttft=ttfts?:s,e2e=ttfts?+itls?:s,prompt=input_lens,output=output_lens,error=errors?,unit=s",
+    { "vllm-bench", "`vllm bench serve --save-result --save-detailed`",
+      "start_times|input_lens|output_lens;tokenizer_id|num_prompts|request_rate|total_input_tokens", LOAD_TEST,
       .side_by_side = true },
+    { "sglang-bench", "`sglang.bench_serving --output-file FILE --output-details`",
+      "input_lens|output_lens;dataset_name|request_rate|random_input_len;"
+      "total_input_tokens|total_output_tokens|request_throughput",
+      LOAD_TEST, .side_by_side = true },
     { "aiperf", "AIPerf profile_export.jsonl", "request_start_ns|input_sequence_length|output_sequence_length",
       "arrival=metadata.request_start_ns,ttft=metrics.time_to_first_token.value?:ms,end=metadata.request_end_ns?,"
       "prompt=metrics.input_sequence_length.value,"
@@ -175,12 +185,6 @@ static const struct kw_log_format formats[] = {
       .refused = "a GenAI-Perf export holds texts, not token counts; take AIPerf's profile_export.jsonl" },
     { "llmperf", NULL, "number_input_tokens|number_output_tokens|end_to_end_latency_s", NULL,
       .refused = "LLMPerf's individual responses have no arrival times" },
-    { "sglang-bench", NULL, "input_lens|output_lens|ttfts", NULL,
-      .refused =
-          "load-test results without the requests' start times; vllm bench serve writes them with --save-detailed" },
-    { "vllm-bench-summary", NULL, "total_input_tokens|total_output_tokens|request_throughput", NULL,
-      .refused =
-          "a summary of a load test; the requests are in it with vllm bench serve --save-result --save-detailed" },
     { "mooncake-delay", NULL, "session_id|delay|input_length|output_length", NULL,
       .refused = "turns with a delay start when the turn before them is answered (a closed loop), which an open trace "
                  "cannot say: give each turn its timestamp" },
@@ -209,20 +213,27 @@ static bool has_key(const char *head, size_t n, const char *name, size_t name_n)
     return false;
 }
 
-/* How many names the format has, if the head holds all of them; else 0. */
+/* How many names the format has, if the head holds all of them, or all behind a ';'; else 0. */
 static size_t matches(const char *names, const char *head, size_t n, bool json)
 {
-    size_t count = 0;
-    for (const char *p = names; *p; count++) {
-        size_t k = strcspn(p, "|");
+    size_t count = 0, most = 0;
+    bool all = true;
+    for (const char *p = names; *p;) {
+        size_t k = strcspn(p, "|;");
         char name[64];
         const char *const one[] = { name, NULL };
         memcpy(name, p, k);
         name[k] = 0;
-        if (json ? !has_key(head, n, p, k) : !kw_csv_has(head, n, one)) return 0;
-        p += k + (p[k] == '|');
+        all = all && (json ? has_key(head, n, p, k) : kw_csv_has(head, n, one));
+        count += all;
+        if (p[k] != '|') {
+            if (all && count > most) most = count;
+            count = 0;
+            all = true;
+        }
+        p += k + (p[k] != 0);
     }
-    return count;
+    return most;
 }
 
 const struct kw_log_format *kw_log_format_of(const char *head, size_t n, const struct kw_log_format **rival)
@@ -236,7 +247,8 @@ const struct kw_log_format *kw_log_format_of(const char *head, size_t n, const s
     for (const struct kw_log_format *f = formats; f < formats + FORMATS; f++) {
         size_t k = matches(f->names, head, n, json);
         if (!k || k < most || (k == most && best && best->columns && !f->columns)) continue;
-        *rival = k == most && best && (!best->columns == !f->columns) ? best : NULL;
+        bool otherwise = best && (!best->columns == !f->columns) && (!f->columns || strcmp(best->columns, f->columns));
+        *rival = k == most && otherwise ? best : NULL;
         best = f;
         most = k;
     }

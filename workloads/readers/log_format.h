@@ -8,7 +8,9 @@
 
 struct kw_log_format {
     const char *name, *what;
-    const char *names;    /* CSV columns or JSON keys that a file of this format has, all of them, separated by '|' */
+    const char
+        *names; /* CSV columns or JSON keys that a file of this format has, all of them, separated by '|'; or all of
+                             others, behind a ';' */
     const char *columns;  /* for kw_columns_add; NULL: refused */
     const char *accounts; /* likewise, what only accounts read: whose a request is, its cost; NULL: nothing */
     const char *inside;   /* see records.h */
@@ -25,7 +27,7 @@ const struct kw_log_format *kw_log_format(size_t i);
 const struct kw_log_format *kw_log_format_named(const char *name);
 
 /* The format whose names head[0..n) holds: the one with the most names, those that can be read before those that cannot.
- * NULL: none. *rival: another one with as many, or NULL. */
+ * NULL: none. *rival: another one with as many that reads otherwise, or NULL. */
 const struct kw_log_format *kw_log_format_of(const char *head, size_t n, const struct kw_log_format **rival);
 
 #endif

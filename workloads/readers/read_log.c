@@ -7,6 +7,7 @@
 #include "sim/core/rng.h"
 #include "workloads/readers/guess.h"
 #include "workloads/readers/jsonl.h"
+#include "workloads/readers/load_test.h"
 #include "workloads/readers/log_format.h"
 #include "workloads/readers/reader.h"
 #include "workloads/readers/records.h"
@@ -52,6 +53,7 @@ struct kw_log {
     kw_ns bucket; /* length, where no column says its end */
     struct answers passes[KW_MAP_FILTERS], succeeded, hit, generates;
     struct kw_rng rng;
+    struct kw_load_test run; /* of results without start times */
 };
 
 /* ---- values ---- */
@@ -180,8 +182,9 @@ static bool remember(struct answer *a, const struct kw_cell *x, bool yes)
 static bool passes(const struct kw_map_filter *f, const struct kw_cell *cell)
 {
     const struct kw_cell *x = &cell[f->path];
-    if (is_blank(x)) return f->optional || f->none_of;
-    return among(x->text, f->words) != f->none_of;
+    bool named = among(x->text, f->words); /* a blank may be: Infinity, null */
+    if (is_blank(x) && !named) return f->optional || f->none_of;
+    return named != f->none_of;
 }
 
 /* Of a status that the map gives no words for: 2xx, or a word that means success. Blank says nothing. */
@@ -224,7 +227,7 @@ static enum kw_status one_length(const struct kw_cell *x, int exp10, kw_ns *out,
     if (x->kind != KW_CELL_LIST) return kw_timestamp_decimal(s, exp10, out, err);
     for (size_t at = 1; at < s.n;) {
         size_t k = 0;
-        while (at + k < s.n && !strchr(",] ", s.p[at + k])) k++;
+        while (at + k < s.n && !strchr(",] \t\r\n", s.p[at + k])) k++;
         if (k) {
             enum kw_status st = kw_timestamp_decimal((struct kw_span){ s.p + at, k }, exp10, &v, err);
             if (st != KW_OK) return st;
@@ -333,11 +336,12 @@ static enum kw_status hashes(struct kw_log *g, const struct kw_cell *x, struct k
 
 static enum kw_status read_counts(struct kw_log *g, const struct kw_cell *cell, struct said *s, struct kw_error *err)
 {
-    bool known;
+    bool known = false;
     enum kw_status st = tokens(g, cell, &g->map.prompt, &s->row.prompt, &s->knows_prompt, err);
     if (st == KW_OK) st = tokens(g, cell, &g->map.output, &s->row.output, &s->knows_output, err);
-    s->row.says_cached = g->map.cached.n > 0;
     if (st == KW_OK && g->map.cached.n) st = tokens(g, cell, &g->map.cached, &s->row.cached, &known, err);
+    s->row.says_cached =
+        g->map.cached.n > 0 && (known || !g->format || !g->format->side_by_side); /* a list all have, or none */
     s->row.says_written = g->map.write.n > 0;
     if (st == KW_OK && g->map.write.n) st = tokens(g, cell, &g->map.write, &s->row.written, &known, err);
     return st;
@@ -595,6 +599,91 @@ static enum kw_status account(struct kw_log *g, const struct kw_cell *cell, stru
     return st;
 }
 
+/* ---- load tests without start times ---- */
+
+/* A number > 0, or word for none of it (Python writes Infinity, JSON's null). */
+static enum kw_status setting(const struct kw_cell *x, const char *what, double none, double *out, struct kw_error *err)
+{
+    char text[40], *end;
+    *out = none;
+    if (x->kind == KW_CELL_ABSENT || x->text.n == 0 || among(x->text, "null|none|inf|infinity")) return KW_OK;
+    snprintf(text, sizeof text, "%.*s", (int)(x->text.n < sizeof text ? x->text.n : sizeof text - 1), x->text.p);
+    *out = strtod(text, &end);
+    if (end != text && !*end && *out > 0 && isfinite(*out)) return KW_OK;
+    return kw_fail(err, KW_EPARSE,
+                   "a load test without start times whose %s is '%s': nothing tells when its requests were sent", what,
+                   text);
+}
+
+/* The path that a field is read from. */
+static const char *path_of(const struct kw_log *g, const struct kw_cell *cell, const struct kw_map_field *f)
+{
+    size_t a = 0;
+    while (a + 1 < f->n && is_blank(&cell[f->alt[a].term[0].path])) a++;
+    return f->n ? g->map.path[f->alt[a].term[0].path] : "";
+}
+
+static enum kw_status begin_load_test(struct kw_log *g, const struct kw_records *in, struct kw_error *err)
+{
+    const struct kw_cell *cell = in->record.cell;
+    const struct kw_columns *m = &g->map;
+    double rate, most = INFINITY, burstiness = 1;
+    if (one(cell, &m->rate)->kind == KW_CELL_ABSENT)
+        return kw_fail(
+            err, KW_EPARSE,
+            "load-test results without start times and without the rate of requests: nothing tells when they "
+            "were sent");
+    enum kw_status st = setting(one(cell, &m->rate), path_of(g, cell, &m->rate), INFINITY, &rate, err);
+    const char *limit = path_of(g, cell, &m->concurrency), *shape = path_of(g, cell, &m->burstiness);
+    if (st == KW_OK) st = setting(one(cell, &m->concurrency), limit, INFINITY, &most, err);
+    if (st == KW_OK) st = setting(one(cell, &m->burstiness), shape, 1, &burstiness, err);
+    if (st != KW_OK) return st;
+    uint64_t slots = most < (double)in->of ? (uint64_t)fmax(1, most) : 0;
+    return kw_load_test_begin(&g->run, in->of, rate, slots, burstiness, m->buckets, &g->rng, err);
+}
+
+static bool starts_unsaid(const struct kw_log *g, const struct kw_cell *cell)
+{
+    const struct kw_map_field *f = &g->map.arrival;
+    return f->alt[0].term[0].optional && is_blank(one(cell, f));
+}
+
+/* The i-th request's start, which every request has to be asked for: one that is left out was under way, too. One that
+ * failed says no more than that it did, and is taken to have done so at once. */
+static enum kw_status sent(struct kw_log *g, const struct kw_records *in, const uint64_t *left_out, kw_ns *at,
+                           struct kw_error *err)
+{
+    struct kw_trace_notes *k = &g->r->t.notes;
+    const struct kw_cell *cell = in->record.cell;
+    kw_ns took = 0;
+    bool said;
+    if (in->of == 0)
+        return kw_fail(err, KW_EPARSE,
+                       "a load test's summary, without its requests: vllm bench serve writes them with --save-result "
+                       "--save-detailed, sglang.bench_serving with --output-details");
+    enum kw_status st = in->at ? KW_OK : begin_load_test(g, in, err);
+    if (st == KW_OK) st = length_of(cell, &g->map.e2e, g->map.e2e_unit, &took, &said, err);
+    if (st == KW_OK && took < 0) took = 0;
+    if (st == KW_OK && !said && !left_out && g->run.slots)
+        st = kw_fail(err, KW_EPARSE, "no latency of a request: nothing tells when the next one was sent");
+    if (st == KW_OK) st = kw_load_test_start(&g->run, took, at, err);
+    if (st != KW_OK) return st;
+    g->r->dated = false;
+    g->stamp = *at;
+    if (left_out == &k->filtered) return KW_OK;
+    if (!g->run.kept) {
+        k->load_tests++;
+        k->load_tests_drawn += g->run.drawn;
+        k->bucket_arrivals = g->map.buckets;
+    }
+    g->run.kept = true;
+    observed(g, g->run.begin);
+    observed(g, g->run.until);
+    return KW_OK;
+}
+
+/* ---- one record ---- */
+
 static enum kw_status take(void *ctx, struct kw_records *in, struct kw_error *err)
 {
     struct kw_log *g = ctx;
@@ -607,15 +696,16 @@ static enum kw_status take(void *ctx, struct kw_records *in, struct kw_error *er
     const struct kw_cell *id = one(cell, &g->map.id);
     if (g->map.id.n && !is_blank(id)) s.id = kw_row_ids_hash(&g->ids, id->text);
     uint64_t *left_out = left_out_as(g, cell);
-    st = arrival(g, cell, &s.row.at, err);
-    if (left_out) {
+    bool says_when = !starts_unsaid(g, cell);
+    st = says_when ? arrival(g, cell, &s.row.at, err) : sent(g, in, left_out, &s.row.at, err);
+    if (left_out && (says_when || st == KW_OK)) {
         k->rows++;
         ++*left_out;
-        if (st == KW_OK) observed(g, s.row.at);
+        if (st == KW_OK && says_when) observed(g, s.row.at);
         return KW_OK;
     }
     if (st != KW_OK || (st = read_counts(g, cell, &s, err)) != KW_OK) return st;
-    observed(g, s.row.at);
+    if (says_when) observed(g, s.row.at);
     if (g->map.model.n) s.row.model = one(cell, &g->map.model)->text;
     if (g->map.klass.n) s.row.klass = one(cell, &g->map.klass)->text;
     if (g->map.model.n && !s.row.model.p) s.row.model = (struct kw_span){ "", 0 };
@@ -800,6 +890,7 @@ static void log_free(struct kw_log *g)
     free(g->hashes.v);
     free(g->imputed);
     kw_rng_free(&g->rng);
+    kw_load_test_free(&g->run);
 }
 
 enum kw_status kw_log_read(struct kw_rows *r, struct kw_source *s, const struct kw_log_format *format,

@@ -166,37 +166,59 @@ static enum kw_status csv(struct pass *p, struct kw_error *err)
 
 static enum kw_status object(struct pass *p, const char *inside, struct kw_span text, struct kw_error *err);
 
+/* Begins the walk of a list, text[0] '['; false: it is empty. */
+static bool walk(struct kw_json_scan *s, struct kw_span text)
+{
+    *s = (struct kw_json_scan){ text.p + 1, text.p + text.n, NULL, true };
+    kw_json_scan_blank(s);
+    return *s->p != ']';
+}
+
+/* The next element, which was checked before, as part of the object. *more false: it is the last. */
+static struct kw_cell element(struct kw_json_scan *s, bool *more)
+{
+    kw_json_scan_blank(s);
+    const char *begin = s->p;
+    kw_json_scan_value(s, 2);
+    struct kw_cell x = kw_cell_of(begin, (size_t)(s->p - begin));
+    kw_json_scan_next(s, ']', more);
+    return x;
+}
+
+static size_t length(struct kw_span list)
+{
+    struct kw_json_scan s;
+    size_t n = 0;
+    bool more = walk(&s, list);
+    for (; more; n++) element(&s, &more);
+    return n;
+}
+
 /* The mapped lists, element by element; what is no list is the same for all. */
 static enum kw_status side_by_side(struct pass *p, struct kw_error *err)
 {
     struct kw_records *in = p->in;
     struct kw_json_scan s[KW_MAP_PATHS];
-    bool list[KW_MAP_PATHS], more = true;
+    bool list[KW_MAP_PATHS], more = false;
     size_t n = in->map->n_paths, lists = 0;
+    in->at = in->of = 0;
     for (size_t i = 0; i < n; i++) {
-        struct kw_span x = in->record.cell[i].text;
-        list[i] = in->record.cell[i].kind == KW_CELL_LIST;
-        lists += list[i];
-        if (!list[i]) continue;
-        s[i] = (struct kw_json_scan){ x.p + 1, x.p + x.n, NULL, true };
-        kw_json_scan_blank(&s[i]);
-        if (*s[i].p == ']') more = false;
+        struct kw_cell *x = &in->record.cell[i];
+        list[i] = x->kind == KW_CELL_LIST && walk(&s[i], x->text);
+        if (list[i] && !lists++) in->of = length(x->text);
+        if (x->kind == KW_CELL_LIST && !list[i]) x->kind = KW_CELL_ABSENT; /* an empty list says nothing */
+        more |= list[i];
     }
-    if (!lists) return kw_fail(err, KW_EPARSE, "want lists of equal length, found none");
-    for (size_t at = 0; more; at++) {
+    if (!lists) return hand_on(p, err);
+    for (in->at = 0; more; in->at++) {
         size_t ended = 0;
         for (size_t i = 0; i < n; i++) {
             bool on = true;
-            if (!list[i]) continue;
-            kw_json_scan_blank(&s[i]);
-            const char *begin = s[i].p;
-            kw_json_scan_value(&s[i], 2); /* checked before, as part of the object */
-            in->record.cell[i] = kw_cell_of(begin, (size_t)(s[i].p - begin));
-            kw_json_scan_next(&s[i], ']', &on);
+            if (list[i]) in->record.cell[i] = element(&s[i], &on);
             ended += !on;
         }
         if (ended && ended != lists)
-            return kw_fail(err, KW_EPARSE, "lists of unequal length: one ends after %zu elements", at + 1);
+            return kw_fail(err, KW_EPARSE, "lists of unequal length: one ends after %zu elements", in->at + 1);
         more = !ended;
         enum kw_status st = hand_on(p, err);
         if (st != KW_OK) return st;

@@ -9,12 +9,14 @@ struct kw_records {
     const struct kw_columns *map;
     const char *inside; /* keys that lead to the list of records, joined by dots, "*" for any key, "?key" for one that
                            may be absent; NULL: the values themselves. The path "@in" of the map is the key of the list a record lies in */
-    bool side_by_side;  /* the mapped paths are lists of equal length: their i-th elements are a record */
+    bool side_by_side;  /* the mapped paths are lists of equal length: their i-th elements are a record, and an object
+                           without such lists is one, too */
     bool drop_broken;   /* count records that cannot be read instead of failing */
     bool head_only;     /* text is the head of a file: what is cut off at its end is no fault */
 
     struct kw_record record;
-    char sep;                                           /* of a CSV file; 0 for JSON */
+    size_t at, of; /* side by side: i, and how long the lists are; of 0: there are none */
+    char sep;      /* of a CSV file; 0 for JSON */
     uint64_t broken, broken_at, headers_again, cut_off; /* records left out; broken_at: line of the first */
     long line;                                          /* where the record begins */
 };

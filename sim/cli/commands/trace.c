@@ -29,20 +29,21 @@ static enum kw_status load(struct kw_trace *t, const struct kw_options *o, bool 
     return KW_OK;
 }
 
-/* Buckets do not say when their requests came: how bursty the traffic is in each way to spread them. Not of stdin, which was
- * read already. */
+/* Buckets, and some load tests, do not say when their requests came: how bursty the traffic is in each way to spread them. Not of
+ * stdin, which was read already. */
 static enum kw_status compare_spreads(struct kw_text *out, const struct kw_trace *t, const struct kw_options *o,
                                       struct kw_error *err)
 {
-    static const char *const when[] = { "at random", "at equal gaps", "all as a bucket begins" };
+    const char *const when[] = { "at random", "at equal gaps",
+                                 t->notes.buckets ? "all as a bucket begins" : "all as a test begins" };
     const char *path = o->args.v[0];
-    if (!t->notes.buckets || !strcmp(path, "-")) return KW_OK;
+    if (!kw_trace_is_spread(t) || !strcmp(path, "-")) return KW_OK;
     if (o->json)
         kw_text_add(out, ",\n  \"bucket_arrivals\": { \"taken\": \"%s\", \"of\": {",
                     kw_bucket_arrivals_name[t->notes.bucket_arrivals]);
     else
-        kw_text_add(out,
-                    "\nrequests of a bucket                    busiest minute   interarrival CV   empty minutes\n");
+        kw_text_add(out, "\n%-38s busiest minute   interarrival CV   empty minutes\n",
+                    t->notes.buckets ? "requests of a bucket" : "requests of a load test");
     for (int how = 0; how < KW_BUCKET_ARRIVALS; how++) {
         struct kw_trace other;
         struct kw_trace_stats s;
@@ -50,7 +51,8 @@ static enum kw_status compare_spreads(struct kw_text *out, const struct kw_trace
         enum kw_status st = kw_trace_stats(&s, &other, err);
         kw_trace_free(&other);
         if (st != KW_OK) return st;
-        char name[48];
+        char name[48], cv[24];
+        snprintf(cv, sizeof cv, "%.2f", s.cv);
         snprintf(name, sizeof name, "%s (buckets=%s)", when[how], kw_bucket_arrivals_name[how]);
         if (o->json)
             kw_text_add(out,
@@ -59,8 +61,8 @@ static enum kw_status compare_spreads(struct kw_text *out, const struct kw_trace
                         how ? "," : "", kw_bucket_arrivals_name[how], s.peak_minute, isfinite(s.cv) ? s.cv : 0,
                         (unsigned long long)s.empty_minutes);
         else
-            kw_text_add(out, "%-38s %9.2f x mean %17.2f %8llu of %llu%s\n", name, s.peak_minute, s.cv,
-                        (unsigned long long)s.empty_minutes, (unsigned long long)s.minutes,
+            kw_text_add(out, "%-38s %9.2f x mean %17s %8llu of %llu%s\n", name, s.peak_minute,
+                        isfinite(s.cv) ? cv : "-", (unsigned long long)s.empty_minutes, (unsigned long long)s.minutes,
                         how == (int)t->notes.bucket_arrivals ? "  taken" : "");
         kw_trace_stats_free(&s);
     }
@@ -116,6 +118,9 @@ int kw_cli_trace_formats(const struct kw_options *o)
                 "where               NAME:WORD|WORD keeps these, NAME!WORD the others (may be given again)\n"
                 "count, end, bucket  a row stands for so many requests, until then or for so many seconds;\n"
                 "                    buckets=poisson|even|begin says how they arrive in it\n"
+                "rate, concurrency   of a load test whose arrival=NAME? is not said: requests sent a second (inf: at "
+                "once), and how\n"
+                "                    many may be under way; burstiness is the shape of their gaps\n"
                 "hashes, block       prefix-block hashes, and the tokens of a block\n"
                 "unit                of arrival: s, ms, us, ns, days (spreadsheets), iso, mdy, dmy, ymdhms\n"
                 "missing, zero       requests without token counts: drop, mean or refuse; of 0 tokens: drop or refuse\n"

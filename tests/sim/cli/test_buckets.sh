@@ -82,5 +82,27 @@ check("info names the way", "at random times (buckets=poisson, run and plan" in 
 code, out, err = keepwarm("trace", "info", "usage.csv", "--columns", "buckets=batch")
 check("an unknown way is refused", code == 2 and "buckets is poisson, even or begin, not 'batch'" in err, err)
 
+# Results of a load test at a rate keep no start times either; without a rate they follow, and nothing is compared.
+def load_test(rate, limit):
+    n = 200
+    with open("bench.jsonl", "w") as f:
+        json.dump({"dataset_name": "random", "random_input_len": 9, "request_rate": rate, "max_concurrency": limit,
+                   "input_lens": [500 + i for i in range(n)], "output_lens": [20] * n, "ttfts": [0.2] * n,
+                   "itls": [[0.01] * 19] * n, "errors": [""] * n}, f)
+load_test(0.5, None)
+scenario(keep_warm=1, trace={"file": "bench.jsonl"})
+b = json.loads(keepwarm("run", "s.json", "--json", "-q")[1])["bucket_arrivals"]
+check("of a load test, too", b["taken"] == "poisson" and b["of"]["begin"]["ttft_p95_s"] > 2 * b["of"]["even"]["ttft_p95_s"], b)
+text = " ".join(keepwarm("run", "s.json", "-q")[1].split())
+check("and says so", "requests of a load test are taken to come at random (buckets=poisson): $" in text, text[-600:])
+text = keepwarm("trace", "info", "bench.jsonl")[1]
+check("info compares them, too", "requests of a load test " in text and "all as a test begins (buckets=begin)" in text and
+      "nan" not in text, text)
+check("--strict refuses them", keepwarm("trace", "info", "bench.jsonl", "--strict")[0] == 2)
+load_test(float("inf"), 4)
+b = json.loads(keepwarm("trace", "info", "bench.jsonl", "--json", "--strict")[1])
+check("starts that follow are no guess", "bucket_arrivals" not in b and b["load_tests"] == 1 and b["load_tests_drawn"] == 0 and
+      abs(b["span_s"] - 50 * 0.39) < 1e-6 and b["observed_ttft_s"]["p50"] == 0.2, b)
+
 report()
 PY
