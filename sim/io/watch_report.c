@@ -170,6 +170,12 @@ static void anomalies(struct kw_text *out, const struct kw_watch_report *r)
             "this traffic shows a fault from %.1f times the expected cost of an hour on, and from %.1f times that "
             "of a request; holidays are not known here and may look like one",
             a->visible[KW_SIGNAL_HOUR], a->visible[KW_SIGNAL_REQUEST]);
+    if (isfinite(a->told[KW_DOUBLING_OF_REQUESTS]))
+        kw_document_note(out,
+                         "of hours like those of the last 28 days, twice as many requests would be told from noise "
+                         "within 2 h in %.0f %%, "
+                         "twice as much for each (its tokens, or their price) in %.0f %%",
+                         100 * a->told[KW_DOUBLING_OF_REQUESTS], 100 * a->told[KW_DOUBLING_OF_EACH]);
 }
 
 static void budget(struct kw_text *out, const struct kw_watch_budget *b)
@@ -391,6 +397,8 @@ static void json_alarms(struct kw_text *out, const struct kw_watch_alarms *a)
                 a->of_tokens ? "tokens" : "usd");
     json_number(out, "hour_visible_from_times", a->visible[KW_SIGNAL_HOUR]);
     json_number(out, "request_visible_from_times", a->visible[KW_SIGNAL_REQUEST]);
+    json_number(out, "doubled_requests_told_share", a->told[KW_DOUBLING_OF_REQUESTS]);
+    json_number(out, "doubled_cost_of_each_told_share", a->told[KW_DOUBLING_OF_EACH]);
     kw_text_add(out, ", \"alarms\": [");
     for (size_t i = 0; i < a->n; i++) {
         const struct kw_watch_alarm *x = &a->alarm[i];

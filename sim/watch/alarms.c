@@ -48,6 +48,23 @@ static enum kw_status collect(struct kw_watch_alarms *a, const struct kw_judgeme
     return KW_OK;
 }
 
+/* How much of its doublings the traffic's own noise lets be seen. j: [KW_SIGNALS][n]. */
+static void told(double share[KW_DOUBLINGS], const struct kw_judgement *j, size_t n)
+{
+    enum { DAY = 24, LAST = 28 * DAY };
+    const struct kw_judgement *hour = j + KW_SIGNAL_HOUR * n, *each = j + KW_SIGNAL_REQUEST * n;
+    size_t of = 0, requests = 0, either = 0;
+    for (size_t t = n > LAST ? n - LAST : 1; t < n; t++) {
+        bool alarms = hour[t].alarm || hour[t - 1].alarm || each[t].alarm || each[t - 1].alarm;
+        if (alarms || !hour[t].judged || !hour[t - 1].judged) continue;
+        of++;
+        requests += hour[t].tells_twice;
+        either += hour[t].tells_twice || each[t].tells_twice;
+    }
+    share[KW_DOUBLING_OF_REQUESTS] = of < DAY ? NAN : (double)requests / (double)of;
+    share[KW_DOUBLING_OF_EACH] = of < DAY ? NAN : (double)either / (double)of;
+}
+
 static int by_hour(const void *a, const void *b)
 {
     const struct kw_watch_alarm *x = a, *y = b;
@@ -61,6 +78,7 @@ enum kw_status kw_watch_alarms(struct kw_watch_alarms *a, const struct kw_watch_
     enum { BEFORE = 10 * 7 * 24 }; /* hours: what judges the first one, and what that rests on */
     memset(a, 0, sizeof *a);
     for (int i = 0; i < KW_SIGNALS; i++) a->visible[i] = NAN;
+    for (int i = 0; i < KW_DOUBLINGS; i++) a->told[i] = NAN;
     struct kw_watch_window all = kw_watch_window(l, 0);
     int64_t over = kw_watch_over(l);
     if (w.from - BEFORE > all.from) all.from = w.from - BEFORE;
@@ -69,13 +87,14 @@ enum kw_status kw_watch_alarms(struct kw_watch_alarms *a, const struct kw_watch_
     size_t n = (size_t)(all.to - all.from);
     struct kw_watch_count *hour;
     KW_TRY(kw_watch_hours(l, all, &hour, err));
-    struct kw_judgement *j = malloc(n * sizeof *j);
+    struct kw_judgement *all_j = malloc(KW_SIGNALS * n * sizeof *all_j);
     double *value = malloc(2 * n * sizeof *value);
-    enum kw_status st = j && value ? KW_OK : kw_fail(err, KW_ENOMEM, "out of memory for %zu hours", n);
+    enum kw_status st = all_j && value ? KW_OK : kw_fail(err, KW_ENOMEM, "out of memory for %zu hours", n);
     a->of_tokens = true;
     for (size_t i = 0; i < n; i++) a->of_tokens &= hour[i].cost == 0;
     for (int k = 0; k < KW_SIGNALS && st == KW_OK; k++) {
         const struct kw_signal s = { value, value + n, n, all.from };
+        struct kw_judgement *j = all_j + (size_t)k * n;
         values(hour, n, (enum kw_watch_signal)k, a->of_tokens, value, value + n);
         st = kw_anomalies(&s, per_month / KW_SIGNALS, j, err);
         if (st == KW_OK) st = collect(a, j, &s, w.from, (enum kw_watch_signal)k, err);
@@ -83,8 +102,9 @@ enum kw_status kw_watch_alarms(struct kw_watch_alarms *a, const struct kw_watch_
         for (size_t t = 0; t < n && st == KW_OK && k == 0; t++)
             a->judged += j[t].judged && all.from + (int64_t)t >= w.from;
     }
+    if (st == KW_OK) told(a->told, all_j, n);
     if (st == KW_OK && a->n) qsort(a->alarm, a->n, sizeof *a->alarm, by_hour);
-    free(hour), free(j), free(value);
+    free(hour), free(all_j), free(value);
     if (st != KW_OK) kw_watch_alarms_free(a);
     return st;
 }

@@ -8,6 +8,9 @@
 enum kw_watch_signal { KW_SIGNAL_HOUR, KW_SIGNAL_REQUEST, KW_SIGNALS };
 extern const char *const kw_watch_signal_name[]; /* "an hour", "a request", NULL */
 
+/* Of what a doubling is: only the hour shows more requests, the hour and the request more for each. */
+enum kw_watch_doubling { KW_DOUBLING_OF_REQUESTS, KW_DOUBLING_OF_EACH, KW_DOUBLINGS };
+
 struct kw_watch_alarm { /* hours one after another */
     enum kw_watch_signal signal;
     int64_t hour; /* the first of them */
@@ -20,7 +23,9 @@ struct kw_watch_alarms {
     size_t n;
     int64_t judged;             /* hours in the window */
     double visible[KW_SIGNALS]; /* from how many times the expected on the last hour was an alarm; NaN: not judged */
-    bool of_tokens;             /* no request has a price: tokens stand for dollars */
+    double told[KW_DOUBLINGS]; /* of the hours judged in the last 28 days, without alarms: the share in which a doubling
+                                   from the middle of the hour before on is told from noise; NaN: fewer than a day */
+    bool of_tokens;            /* no request has a price: tokens stand for dollars */
 };
 
 /* Judges the hours of w that are over by all that the ledger has before them. per_month: false alarms accepted in 720

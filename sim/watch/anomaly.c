@@ -161,6 +161,14 @@ static void forecasts(struct series *x, size_t t, size_t ago, double phi, double
     out[2] = x->season[t] + base + carries * (had - base);
 }
 
+/* Does a value twice as large cross the limit of this forecast? One from an hour before has seen half of the fault. */
+static bool tells_twice(const struct series *x, size_t t, int lead, int way, double phi, double limit)
+{
+    double had = t ? fmax(0, x->s->value[t - 1]) : 0;
+    double taught = lead == 0 && way > 0 ? phi * log((1.5 * had + x->offset) / (had + x->offset)) : 0;
+    return log(2 * x->s->value[t] + x->offset) > limit + taught;
+}
+
 static void judge(struct series *x, size_t t, double p, struct kw_judgement *out)
 {
     *out = (struct kw_judgement){ .expected = NAN, .limit = NAN };
@@ -189,8 +197,10 @@ static void judge(struct series *x, size_t t, double p, struct kw_judgement *out
         out->score = fmax(out->score, (x->z[t] - forecast[best]) / rise);
         if (lead == 0) out->expected = fmax(0, exp(forecast[best]) - x->offset);
         lowest = fmin(lowest, exp(forecast[best] + rise) - x->offset);
+        out->tells_twice |= x->s->value[t] > 0 && tells_twice(x, t, lead, best, phi, forecast[best] + rise);
     }
     if (out->judged) out->limit = lowest;
+    out->tells_twice |= out->judged && out[-1].judged && 1.5 * x->s->value[t - 1] > out[-1].limit;
     out->alarm = out->judged && out->score > 1;
     /* A fault is no measure of what is usual: of one that lasts the first hour counts, as the rarest of what is. */
     for (int i = 0; i < LEADS * WAYS && out->alarm; i++) {

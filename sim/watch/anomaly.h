@@ -32,9 +32,10 @@ struct kw_signal {
 
 struct kw_judgement {
     bool judged, alarm;
-    double expected; /* the value that its past lets expect; NaN where nothing was judged */
-    double limit;    /* the value from which on it is an alarm: what of a fault can be seen at all */
-    double score;    /* over the threshold: > 1 is an alarm */
+    double expected;  /* the value that its past lets expect; NaN where nothing was judged */
+    double limit;     /* the value from which on it is an alarm: what of a fault can be seen at all */
+    double score;     /* over the threshold: > 1 is an alarm */
+    bool tells_twice; /* twice as much from the middle of the hour before on would be an alarm by the end of this one */
 };
 
 /* One judgement an hour into out[n]. per_month: false alarms that are accepted in 720 hours. KW_ENOMEM. */

@@ -175,6 +175,7 @@ json "$tmp/a.json" '{x["signal"] for x in a["anomalies"]["alarms"]} == {"hour", 
 json "$tmp/a.json" '{x["hour"] for x in a["anomalies"]["alarms"]} == {"2026-06-21 08:00"} and a["anomalies"]["of"] == "usd"'
 json "$tmp/a.json" 'all(2 < x["value"] / x["expected"] < 4 for x in a["anomalies"]["alarms"])'
 watch "$tmp/weeks.csv" -q >"$tmp/out"
+json "$tmp/a.json" '0 < a["anomalies"]["doubled_requests_told_share"] <= a["anomalies"]["doubled_cost_of_each_told_share"] <= 1'
 holds 'anomalies are told' grep -q '2026-06-21 08:00 UTC, [34] h: an hour cost' "$tmp/out"
 # 21 days of June for $252: $3,000 are kept, $320 may be, $300 are not (exit 4), $200 are spent already.
 for budget in 3000:kept:0 300:lost:4 200:over:4; do

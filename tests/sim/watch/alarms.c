@@ -14,7 +14,8 @@
 enum { FAULTS = 100, MOST_FAULTS = 1000, LASTS = 12, QUARTERS = 8 };
 
 struct figures {
-    size_t judged, alarms, faults, seen, within;
+    size_t judged, alarms, faults, seen, within,
+        told; /* told: hours of which the watch says that it would see twice as much */
     size_t put_in[QUARTERS],
         within_in[QUARTERS]; /* of faults that began in a quarter of a weekday, then of a day of a weekend */
     double delay[MOST_FAULTS];
@@ -41,18 +42,22 @@ static void put_fault(double *value, const double *clean, size_t n, double onset
     }
 }
 
-static void measure(struct figures *f, const struct kw_signal *clean, double per_month, double times, size_t faults,
-                    struct kw_rng *rng)
+/* beside: NULL, or a second signal of the same traffic that has the fault, too, and may raise the alarm. */
+static void measure(struct figures *f, const struct kw_signal *clean, const struct kw_signal *beside, double per_month,
+                    double times, size_t faults, struct kw_rng *rng)
 {
     size_t n = clean->n;
-    struct kw_judgement *j = malloc(n * sizeof *j), *k = malloc(n * sizeof *k);
+    struct kw_judgement *j = malloc(n * sizeof *j), *k = malloc(n * sizeof *k), *j2 = malloc(n * sizeof *j2),
+                        *k2 = malloc(n * sizeof *k2);
     double *value = malloc(n * sizeof *value);
     struct kw_error err;
     memset(f, 0, sizeof *f);
-    if (!j || !k || !value || kw_anomalies(clean, per_month, j, &err) != KW_OK) exit(1);
+    if (!j || !k || !j2 || !k2 || !value || kw_anomalies(clean, per_month, j, &err) != KW_OK) exit(1);
+    if (beside && kw_anomalies(beside, per_month, j2, &err) != KW_OK) exit(1);
     for (size_t t = 0; t < n; t++) {
         f->judged += j[t].judged;
         f->alarms += j[t].alarm && !(t && j[t - 1].alarm); /* one alarm until it ends */
+        f->told += j[t].judged && (j[t].tells_twice || (beside && j2[t].tells_twice));
     }
     for (size_t i = 0; i < faults && n > KW_ANOMALY_WARM_HOURS + LASTS; i++) {
         double onset = KW_ANOMALY_WARM_HOURS + kw_rng_uniform(rng) * (double)(n - KW_ANOMALY_WARM_HOURS - LASTS);
@@ -62,10 +67,18 @@ static void measure(struct figures *f, const struct kw_signal *clean, double per
         if (onset + LASTS + 1 < (double)n) s.n = (size_t)onset + LASTS + 1; /* what comes later judges nothing before */
         if (clean->value[(size_t)onset] <= 0) continue;                     /* twice nothing is no fault */
         if (kw_anomalies(&s, per_month, k, &err) != KW_OK) exit(1);
+        if (beside) {
+            struct kw_signal s2 = *beside;
+            put_fault(value, beside->value, n, onset, times);
+            s2.value = value;
+            s2.n = s.n;
+            if (kw_anomalies(&s2, per_month, k2, &err) != KW_OK) exit(1);
+        }
         f->faults++;
         f->put_in[quarter(s.first + (int64_t)onset)]++;
         for (size_t t = (size_t)onset; t < s.n && (double)t < onset + LASTS; t++) {
-            if (!k[t].alarm || j[t].alarm) continue; /* an alarm that the traffic itself raises does not count */
+            bool now = (k[t].alarm && !j[t].alarm) || (beside && k2[t].alarm && !j2[t].alarm);
+            if (!now) continue; /* an alarm that the traffic itself raises does not count */
             double delay = (double)t + 1 - onset;
             f->within += delay <= 2;
             f->within_in[quarter(s.first + (int64_t)onset)] += delay <= 2;
@@ -74,7 +87,7 @@ static void measure(struct figures *f, const struct kw_signal *clean, double per
         }
     }
     qsort(f->delay, f->seen, sizeof *f->delay, ascending);
-    free(j), free(k), free(value);
+    free(j), free(k), free(j2), free(k2), free(value);
 }
 
 /* Of faults seen within 2 hours, by when they began. */
@@ -162,6 +175,11 @@ static double best_test(const struct kw_signal *s, double times, struct kw_rng *
     return (double)seen / (double)tries;
 }
 
+static double share(size_t part, size_t of)
+{
+    return 100.0 * (double)part / fmax(1, (double)of);
+}
+
 int main(int argc, char **argv)
 {
     static char line[4 << 20];
@@ -171,7 +189,9 @@ int main(int argc, char **argv)
     struct kw_error err;
     if (kw_rng_init(&rng, 7, 0, KW_RNG_ARRIVALS, &err) != KW_OK) return 1;
     printf("%-24s %7s %9s %9s | %-26s | %-26s | %s\n", "traffic", "months", "alarms", "a month",
-           "twice: in 2 h, seen, median", "four times", "twice, best test");
+           "twice: in 2 h, seen, median", "four times", "twice: best test, told");
+    struct kw_signal hours = { .n = 0 }; /* of the row before */
+    char of_hours[64] = "";
     while (fgets(line, sizeof line, stdin)) {
         char name[64], *at = line;
         long first;
@@ -183,18 +203,28 @@ int main(int argc, char **argv)
             if (sscanf(at, "%lf %lf%n", &v[n], &r[n], &used) != 2) break;
         struct kw_signal s = { v, r, n, first };
         struct figures two, four;
-        measure(&two, &s, per_month, 2, faults, &rng);
-        measure(&four, &s, per_month, 4, faults, &rng);
+        measure(&two, &s, NULL, per_month, 2, faults, &rng);
+        measure(&four, &s, NULL, per_month, 4, faults, &rng);
         double months = (double)two.judged / 720;
-        printf("%-24s %7.2f %9zu %9.2f | %5.0f %% %5.0f %% %6.2f h  | %5.0f %% %5.0f %% %6.2f h | %5.0f %%\n", name,
-               months, two.alarms, (double)two.alarms / months, 100.0 * (double)two.within / (double)two.faults,
-               100.0 * (double)two.seen / (double)two.faults, two.seen ? two.delay[two.seen / 2] : NAN,
-               100.0 * (double)four.within / (double)four.faults, 100.0 * (double)four.seen / (double)four.faults,
-               four.seen ? four.delay[four.seen / 2] : NAN, 100 * best_test(&s, 2, &rng));
+        printf("%-24s %7.2f %9zu %9.2f | %5.0f %% %5.0f %% %6.2f h  | %5.0f %% %5.0f %% %6.2f h | %5.0f %% %5.0f %%\n",
+               name, months, two.alarms, (double)two.alarms / months, share(two.within, two.faults),
+               share(two.seen, two.faults), two.seen ? two.delay[two.seen / 2] : NAN, share(four.within, four.faults),
+               share(four.seen, four.faults), four.seen ? four.delay[four.seen / 2] : NAN, 100 * best_test(&s, 2, &rng),
+               share(two.told, two.judged));
         if (argc > 2) print_quarters(&two);
+        if (hours.n == n && !strncmp(name, of_hours, strlen(of_hours)) &&
+            !strcmp(name + strlen(of_hours), "/request")) {
+            struct figures each; /* what a request costs doubles what its hour does */
+            measure(&each, &hours, &s, per_month, 2, faults, &rng);
+            printf("  either signal, of twice the cost of each request: %.0f %% in 2 h, %.0f %% seen; told %.0f %%\n",
+                   share(each.within, each.faults), share(each.seen, each.faults), share(each.told, each.judged));
+        }
         fflush(stdout);
-        free(v);
+        free((double *)hours.value);
+        hours = s;
+        memcpy(of_hours, name, sizeof of_hours);
     }
+    free((double *)hours.value);
     kw_rng_free(&rng);
     return 0;
 }
