@@ -376,6 +376,11 @@ static void what_cannot_be_read_says_why(void)
             "mem:3: want a whole number of tokens, got 'x' (broken=drop leaves such records out)");
     refused("ts,in,out\n1.5,2,3\n2.5,4\n", NULL,
             "2 fields, but the header has 3 (broken=drop leaves such records out)");
+    const char *open = "ts,in,out\n1.5,2,3\n2.5,\"4,5\n3.5,6,7\n"; /* leaving it out would leave out all behind it */
+    refused(open, "arrival=ts,prompt=in,output=out", "mem:3: a quoted field begins on line 3 and does not end");
+    CHECK(!strstr(err.msg, "broken=drop"));
+    refused(open, "arrival=ts,prompt=in,output=out,broken=drop",
+            "mem:3: a quoted field begins on line 3 and does not end");
     refused("ts,in,out\n1.5,x,3\n", "arrival=ts,prompt=in,output=out", "got 'x'"); /* all records may be like it */
     CHECK(!strstr(err.msg, "broken=drop"));
     refused("ts,in,out\n1.5,2,3\n2.5,,4\n", "arrival=ts,prompt=in,output=out,missing=refuse", "missing=mean");

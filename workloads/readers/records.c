@@ -11,7 +11,8 @@ struct pass {
     struct kw_source *s;
     kw_record_fn *each;
     void *ctx;
-    bool handed; /* a record was read to its end */
+    bool handed;    /* a record was read to its end */
+    bool swallowed; /* the record that cannot be read has the rest of the text in it */
 };
 
 void kw_records_free(struct kw_records *in)
@@ -45,6 +46,7 @@ static enum kw_status unreadable(struct pass *p, enum kw_status st, struct kw_er
         p->in->cut_off++;
         return KW_OK;
     }
+    if (p->swallowed) return st; /* leaving it out would leave out all behind it */
     if (!p->in->drop_broken) return broken(p, st, err);
     if (!p->in->broken++) p->in->broken_at = (uint64_t)p->in->line;
     return KW_OK;
@@ -148,6 +150,7 @@ static enum kw_status csv(struct pass *p, struct kw_error *err)
         st = kw_csv_next(&t, &more, err);
         p->in->line = t.line;
         if (st != KW_OK) {
+            p->swallowed = t.open;
             st = unreadable(p, st, err);
             if (at_end(p->s)) break;
             continue;

@@ -182,12 +182,17 @@ static enum kw_status placed(const struct kw_csv *c, enum kw_status st, struct k
     return st;
 }
 
+static enum kw_status no_end(struct kw_csv *c, struct kw_error *err)
+{
+    c->open = true;
+    return kw_fail(err, KW_EPARSE, "a quoted field begins on line %ld and does not end", c->line);
+}
+
 /* Puts line[0..n) behind what is joined, a newline between them. */
 static enum kw_status join(struct kw_csv *c, const char *line, size_t n, struct kw_error *err)
 {
     size_t had = c->joined_n, need = had + n + 2;
-    if (need > KW_SOURCE_MAX_LINE)
-        return kw_fail(err, KW_EPARSE, "a quoted field begins on line %ld and does not end", c->line);
+    if (need > KW_SOURCE_MAX_LINE) return no_end(c, err);
     if (need > c->joined_cap) {
         char *more = realloc(c->joined, 2 * need + KW_SOURCE_SLACK);
         if (!more) return kw_fail(err, KW_ENOMEM, "out of memory for a row of %zu bytes", need);
@@ -220,7 +225,7 @@ static enum kw_status row(struct kw_csv *c, size_t *n, bool *more, struct kw_err
     if (how == OPEN && (st = join(c, line, len, err)) != KW_OK) return st;
     while (how == OPEN) {
         if ((st = kw_source_line(c->s, &line, &len, err)) != KW_OK) return st;
-        if (!line) return kw_fail(err, KW_EPARSE, "a quoted field begins on line %ld and does not end", c->line);
+        if (!line) return no_end(c, err);
         bool closes = memchr(line, '"', len) != NULL; /* a line without one cannot: splitting each anew is quadratic */
         if ((st = join(c, line, len, err)) != KW_OK) return st;
         if ((st = room_for_plain(c, c->joined_n, err)) != KW_OK) return st;

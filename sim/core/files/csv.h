@@ -20,6 +20,7 @@ struct kw_csv {
     size_t joined_n, joined_cap;
     char *plain; /* fields of the row without their doubled quotes; owned */
     size_t plain_cap;
+    bool open;                                          /* a quoted field did not end: all behind it is in it */
     long line;                                          /* where the row begins, from 1 */
     struct kw_span name[KW_CSV_MAX], field[KW_CSV_MAX]; /* of the row read last, where wanted; a NUL follows each */
 };
