@@ -8,6 +8,7 @@
 #include <string.h>
 #include "sim/core/ascending.h"
 #include "workloads/hmm.h"
+#include "workloads/sessions.h"
 #include "workloads/stats.h"
 #include "workloads/synth.h"
 
@@ -496,8 +497,9 @@ enum kw_status kw_workload_fit(struct kw_workload *w, const struct kw_trace *t, 
 {
     struct kw_trace_stats s;
     struct shape got;
-    enum kw_status st;
     memset(w, 0, sizeof *w);
+    enum kw_status st = kw_sessions_refuse(t, "trace fit", err);
+    if (st != KW_OK) return st;
     if (t->n < MIN_REQUESTS || t->span < KW_NS_PER_S)
         return kw_fail(err, KW_ERANGE, "%zu requests over %.3g s are too few to fit a workload (want %d over a second)",
                        t->n, (double)t->span / 1e9, MIN_REQUESTS);

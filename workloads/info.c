@@ -237,6 +237,10 @@ static void summary(struct kw_text *out, const struct kw_trace *t, const struct 
     kw_text_add(out, ", longest gap %s at %s; empty: %s of %" PRIu64 " minutes, %" PRIu64 " of %" PRIu64 " hours\n",
                 spoken(a, sizeof a, (double)s->longest_gap / 1e9), spoken(b, sizeof b, (double)s->longest_gap_at / 1e9),
                 kw_grouped(c, sizeof c, (double)s->empty_minutes, 0), s->minutes, s->empty_hours, s->hours);
+    if (s->sessions)
+        kw_text_add(out, "%-*s%s, %.4g turns each; a turn comes %.4g s (median) after the answer before it\n", LEFT,
+                    "sessions", kw_grouped(a, sizeof a, (double)s->sessions, 0), (double)s->n / (double)s->sessions,
+                    s->think_p50_s);
     if (s->blocks)
         kw_text_add(out,
                     "%-*s%s distinct %u-token blocks; unbounded cache: %.1f %% of blocks, %.1f %% of prompt tokens\n",
@@ -407,6 +411,10 @@ enum kw_status kw_trace_info_json(char **text, const struct kw_trace *t, const s
     json_latency(&out, "observed_e2e_s", &s->e2e_s);
     json_latency(&out, "observed_output_rate", &s->output_rate);
     json_number(&out, "rank_correlation", s->rank_correlation);
+    if (s->sessions) {
+        json_number(&out, "sessions", (double)s->sessions);
+        json_number(&out, "think_p50_s", s->think_p50_s);
+    }
     if (s->blocks) {
         json_number(&out, "prefix_block_tokens", t->hash_block);
         json_number(&out, "prefix_blocks", (double)s->blocks);

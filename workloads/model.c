@@ -159,6 +159,36 @@ static enum kw_status read_classes(struct kw_workload *w, struct kw_jnode list, 
     return KW_OK;
 }
 
+static enum kw_status read_law(struct kw_jnode n, struct kw_law *law, struct kw_error *err)
+{
+    static const char *const keys[] = { "constant", "lognormal", "quantiles", NULL };
+    if (!kw_json_is_object(n))
+        return kw_json_fail(n, KW_EPARSE, err,
+                            "want {\"constant\": ...}, {\"lognormal\": ...} or {\"quantiles\": ...}");
+    enum kw_status st = kw_json_keys(n, keys, err);
+    return st == KW_OK ? kw_law_read_form(n, law, err) : st;
+}
+
+static enum kw_status read_sessions(struct kw_workload *w, struct kw_jnode s, struct kw_error *err)
+{
+    static const char *const keys[] = { "turns", "think_s", "shared_tokens", "most_tokens", NULL };
+    int64_t shared = 0, most = 0;
+    enum kw_status st;
+    if (!kw_json_present(s)) return KW_OK;
+    if ((st = kw_json_keys(s, keys, err)) != KW_OK ||
+        (st = read_law(kw_json_get(s, "turns"), &w->turns, err)) != KW_OK ||
+        (st = read_law(kw_json_get(s, "think_s"), &w->think_s, err)) != KW_OK ||
+        (st = kw_json_i64_or(kw_json_get(s, "shared_tokens"), 0, 0, KW_TRACE_MAX_TOKENS, &shared, err)) != KW_OK ||
+        (st = kw_json_i64_or(kw_json_get(s, "most_tokens"), 0, 2, KW_TRACE_MAX_TOKENS, &most, err)) != KW_OK)
+        return st;
+    if (kw_law_quantile(&w->turns, 1 - 1e-9) > KW_WORKLOAD_TURNS)
+        return kw_json_fail(kw_json_get(s, "turns"), KW_ERANGE, err, "more than %d turns", KW_WORKLOAD_TURNS);
+    w->shared_tokens = (uint32_t)shared;
+    w->most_tokens = (uint32_t)most;
+    w->has_sessions = true;
+    return KW_OK;
+}
+
 static enum kw_status text_into(char *buf, size_t size, struct kw_jnode n, struct kw_error *err)
 {
     const char *s;
@@ -209,8 +239,9 @@ static enum kw_status read_origin(struct kw_workload_origin *o, struct kw_jnode 
 
 static enum kw_status read_all(struct kw_workload *w, struct kw_jnode root, struct kw_error *err)
 {
-    static const char *const keys[] = { "keepwarm_workload", "name",   "description", "duration_s", "seed", "arrivals",
-                                        "profile",           "tokens", "classes",     "provenance", NULL };
+    static const char *const keys[] = { "keepwarm_workload", "name",    "description", "duration_s", "seed",
+                                        "arrivals",          "profile", "tokens",      "sessions",   "classes",
+                                        "provenance",        NULL };
     int64_t version, seed;
     enum kw_status st;
     if ((st = kw_json_keys(root, keys, err)) != KW_OK ||
@@ -223,6 +254,7 @@ static enum kw_status read_all(struct kw_workload *w, struct kw_jnode root, stru
         (st = read_arrivals(w, kw_json_get(root, "arrivals"), err)) != KW_OK ||
         (st = read_profile(w, kw_json_get(root, "profile"), err)) != KW_OK ||
         (st = read_tokens(w, kw_json_get(root, "tokens"), err)) != KW_OK ||
+        (st = read_sessions(w, kw_json_get(root, "sessions"), err)) != KW_OK ||
         (st = read_classes(w, kw_json_get(root, "classes"), err)) != KW_OK ||
         (st = read_origin(&w->origin, kw_json_get(root, "provenance"), err)) != KW_OK)
         return st;
@@ -417,6 +449,16 @@ char *kw_workload_text(const struct kw_workload *w)
     kw_text_add(&t, ",\n    \"output\": ");
     put_list(&t, "    ", w->q_output, w->n_q, 9, 14);
     kw_text_add(&t, ",\n    \"rank_correlation\": %.6g },\n", w->rank_correlation);
+    if (w->has_sessions) {
+        kw_text_add(&t, "  \"sessions\": { \"turns\": { ");
+        kw_law_write(&t, &w->turns);
+        kw_text_add(&t, " }, \"think_s\": { ");
+        kw_law_write(&t, &w->think_s);
+        kw_text_add(&t, " }");
+        if (w->shared_tokens) kw_text_add(&t, ", \"shared_tokens\": %" PRIu32, w->shared_tokens);
+        if (w->most_tokens) kw_text_add(&t, ", \"most_tokens\": %" PRIu32, w->most_tokens);
+        kw_text_add(&t, " },\n");
+    }
     if (w->n_classes) {
         kw_text_add(&t, "  \"classes\": [");
         for (int i = 0; i < w->n_classes; i++) {

@@ -4,6 +4,7 @@
 #ifndef KW_WORKLOADS_MODEL_H
 #define KW_WORKLOADS_MODEL_H
 #include <stdbool.h>
+#include "sim/core/law.h"
 #include "workloads/trace.h"
 
 #define KW_WORKLOAD_MAX_BYTES (4u << 20)
@@ -11,6 +12,7 @@
 #define KW_WORKLOAD_QUANTILES 128
 #define KW_WORKLOAD_CLASSES 32
 #define KW_WORKLOAD_SOURCES 16
+#define KW_WORKLOAD_TURNS 1000 /* of a session */
 
 enum kw_arrivals { KW_ARRIVALS_POISSON, KW_ARRIVALS_GAMMA, KW_ARRIVALS_MMPP };
 
@@ -40,7 +42,12 @@ struct kw_workload {
     int n_q;             /* 2..KW_WORKLOAD_QUANTILES */
     double q_p[KW_WORKLOAD_QUANTILES], q_prompt[KW_WORKLOAD_QUANTILES], q_output[KW_WORKLOAD_QUANTILES]; /* tokens */
     double rank_correlation; /* Spearman's rho of prompt and output, by a Gaussian copula */
-    int n_classes;           /* 0: no classes */
+    /* Sessions (sessions.h): arrivals are those of their first turns, tokens those of a turn, a prompt what it adds. A session ends
+     * before a turn whose prompt and output would be more than most_tokens (0: never). Its first shared_tokens are those of all. */
+    bool has_sessions;
+    struct kw_law turns, think_s; /* a session, rounded, at least 1; from the end of an answer to the next turn */
+    uint32_t shared_tokens, most_tokens;
+    int n_classes; /* 0: no classes */
     char class_name[KW_WORKLOAD_CLASSES][48];
     double class_share[KW_WORKLOAD_CLASSES]; /* sum to 1 */
     struct kw_workload_origin {              /* "" or NAN where unknown */
@@ -71,7 +78,8 @@ char *kw_workload_text(const struct kw_workload *w);
 /* The text into a file, by a temporary file and rename. KW_EIO, KW_ENOMEM. */
 enum kw_status kw_workload_save(const struct kw_workload *w, const char *path, struct kw_error *err);
 
-/* Mean requests/s over the model's duration, and in *requests (may be NULL) their expected number. */
+/* Mean requests/s over the model's duration, and in *requests (may be NULL) their expected number; of sessions, where it has
+ * such. */
 double kw_workload_rate(const struct kw_workload *w, double *requests);
 
 /* m(t) of the hour that begins `hour` hours after the start, growth included (held over the hour); 1 without a profile.

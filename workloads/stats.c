@@ -143,25 +143,43 @@ static bool add(struct set *s, uint64_t x)
 static enum kw_status prefixes(struct kw_trace_stats *s, const struct kw_trace *t, struct kw_error *err)
 {
     struct set seen = { 0 };
-    uint64_t hits = 0, tokens_hit = 0;
+    uint64_t hits = 0, tokens_hit = 0, looked_at = 0;
     if (!t->hash_at || t->hash_at[t->n] == 0) return KW_OK;
     for (size_t i = 0; i < t->n; i++) {
         uint32_t k = t->hash_at[i], end = t->hash_at[i + 1], found = 0;
+        uint32_t named = end; /* with those of the answer, where there are such */
+        if (t->before) end = k + t->prompt[i] / t->hash_block;
         while (k + found < end && has(&seen, t->hash[k + found])) found++;
         uint64_t tok = (uint64_t)found * t->hash_block;
         hits += found;
         tokens_hit += tok < t->prompt[i] ? tok : t->prompt[i];
-        for (; k < end; k++) {
+        looked_at += end - k;
+        for (; k < named; k++) {
             if (add(&seen, t->hash[k])) continue;
             free(seen.slot);
             return kw_fail(err, KW_ENOMEM, "out of memory for prefix hashes");
         }
     }
     free(seen.slot);
-    s->blocks = t->hash_at[t->n];
+    s->blocks = looked_at;
     s->distinct_blocks = seen.n;
     s->block_hits = (double)hits / (double)s->blocks;
     s->token_hits = (double)tokens_hit / (double)s->prompt.total;
+    return KW_OK;
+}
+
+static enum kw_status sessions(struct kw_trace_stats *s, const struct kw_trace *t, struct kw_error *err)
+{
+    size_t n = 0;
+    if (!t->before) return KW_OK;
+    double *v = malloc((t->n + 1) * sizeof *v);
+    if (!v) return kw_fail(err, KW_ENOMEM, "out of memory for %zu pauses", t->n);
+    for (size_t i = 0; i < t->n; i++)
+        if (t->before[i] != KW_TRACE_NO_TURN) v[n++] = (double)t->think[i] / 1e9;
+    s->sessions = t->n - n;
+    if (n) qsort(v, n, sizeof *v, kw_ascending);
+    s->think_p50_s = n ? v[(n - 1) / 2] : 0;
+    free(v);
     return KW_OK;
 }
 
@@ -228,7 +246,7 @@ enum kw_status kw_trace_stats(struct kw_trace_stats *s, const struct kw_trace *t
     s->hours = h.n;
     s->empty_hours = h.empty;
     if ((st = lengths(s, t, err)) != KW_OK || (st = prefixes(s, t, err)) != KW_OK ||
-        (st = latencies(s, t, err)) != KW_OK ||
+        (st = sessions(s, t, err)) != KW_OK || (st = latencies(s, t, err)) != KW_OK ||
         (st = shares(&s->model_count, t->model, t->n, t->n_models, err)) != KW_OK ||
         (st = shares(&s->class_count, t->klass, t->n, t->n_classes, err)) != KW_OK ||
         (st = shares(&s->region_count, t->region, t->n, t->n_regions, err)) != KW_OK)

@@ -32,6 +32,8 @@ struct kw_trace_stats {
                                               what 90 % of the requests exceed, worst the least */
     double rank_correlation; /* Spearman's rho of prompt and output, ties by mid-rank; NAN when either is constant */
     uint64_t blocks, distinct_blocks; /* prefix hashes; 0 without */
+    uint64_t sessions;                /* requests that wait for no answer, where others do; else 0 */
+    double think_p50_s;               /* of the pauses of those others */
     double block_hits, token_hits; /* share of blocks, and of all prompt tokens, that an unbounded prefix cache finds */
     uint64_t *model_count, *class_count, *region_count; /* [n_models], [n_classes], [n_regions]; owned; NULL without */
 };

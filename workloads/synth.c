@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "sim/core/rng.h"
+#include "workloads/sessions.h"
 
 static const int64_t NOMINAL_MONDAY = 1704067200; /* 2024-01-01 00:00:00 UTC: profiles count hours from a Monday */
 
@@ -124,6 +125,62 @@ static enum kw_status draw_arrivals(struct kw_trace *t, const struct kw_workload
     return KW_OK;
 }
 
+/* Each arrival becomes the first turn of a session, with the other turns behind it. */
+static enum kw_status draw_turns(struct kw_trace *t, const struct kw_workload *w, struct kw_rng *rng,
+                                 struct kw_error *err)
+{
+    size_t sessions = t->n, n = 0;
+    kw_ns *begins = t->arrival;
+    uint16_t *turns = malloc(sessions * sizeof *turns);
+    if (!turns) return kw_fail(err, KW_ENOMEM, "out of memory for %zu sessions", sessions);
+    for (size_t i = 0; i < sessions; i++) {
+        double k = round(kw_law_draw(&w->turns, rng));
+        turns[i] = (uint16_t)(k < 1 ? 1 : k > KW_WORKLOAD_TURNS ? KW_WORKLOAD_TURNS : k);
+        n += turns[i];
+    }
+    if (n > KW_TRACE_MAX_ROWS) {
+        free(turns);
+        return kw_fail(err, KW_ERANGE, "%zu sessions of %zu turns in all are too many", sessions, n);
+    }
+    t->arrival = malloc(n * sizeof *t->arrival);
+    t->before = malloc(n * sizeof *t->before);
+    t->then = malloc(n * sizeof *t->then);
+    t->think = malloc(n * sizeof *t->think);
+    bool ok = t->arrival && t->before && t->then && t->think;
+    t->n = 0;
+    for (size_t i = 0; i < sessions && ok; i++)
+        for (uint16_t k = 0; k < turns[i]; k++, t->n++) {
+            t->arrival[t->n] = begins[i];
+            t->before[t->n] = k ? (uint32_t)t->n - 1 : KW_TRACE_NO_TURN;
+            t->think[t->n] = k ? kw_law_draw_ns(&w->think_s, rng) : 0;
+        }
+    free(begins);
+    free(turns);
+    return ok ? KW_OK : kw_fail(err, KW_ENOMEM, "out of memory for %zu turns", n);
+}
+
+/* Sessions end where the conversation would grow beyond w->most_tokens. */
+static void end_long_sessions(struct kw_trace *t, const struct kw_workload *w)
+{
+    uint64_t so_far = 0; /* tokens of the conversation */
+    size_t n = 0;
+    bool over = false;
+    for (size_t i = 0; i < t->n; i++) {
+        bool first = t->before[i] == KW_TRACE_NO_TURN;
+        uint64_t turn = (uint64_t)t->prompt[i] + t->output[i];
+        so_far = first ? turn : so_far + turn;
+        over = !first && (over || so_far > w->most_tokens);
+        if (over) continue;
+        t->arrival[n] = t->arrival[i];
+        t->before[n] = first ? KW_TRACE_NO_TURN : (uint32_t)n - 1;
+        t->think[n] = t->think[i];
+        t->prompt[n] = t->prompt[i];
+        t->output[n] = t->output[i];
+        n++;
+    }
+    t->n = n;
+}
+
 /* Gaussian copula: rho_pearson = 2 sin(pi rho_spearman / 6) (Pearson 1907) gives the wanted Spearman correlation. */
 static void draw_lengths(struct kw_trace *t, const struct kw_workload *w, struct kw_rng *rng)
 {
@@ -153,7 +210,9 @@ static enum kw_status draw_classes(struct kw_trace *t, const struct kw_workload 
         memcpy(t->class_name[i], w->class_name[i], n);
         t->n_classes++;
     }
-    for (size_t i = 0; i < t->n; i++) t->klass[i] = (uint16_t)pick(rng, w->class_share, w->n_classes);
+    for (size_t i = 0; i < t->n; i++)
+        t->klass[i] = t->before && t->before[i] != KW_TRACE_NO_TURN ? t->klass[t->before[i]]
+                                                                    : (uint16_t)pick(rng, w->class_share, w->n_classes);
     return KW_OK;
 }
 
@@ -166,12 +225,20 @@ static enum kw_status draw(struct kw_trace *t, const struct kw_workload *w, uint
     kw_rng_free(&rng);
     if (st != KW_OK) return st;
     if (t->n == 0) return kw_fail(err, KW_ERANGE, "%s: no request falls into the duration", w->name);
+    if (w->has_sessions) {
+        if ((st = kw_rng_init(&rng, seed, 0, KW_RNG_SESSIONS, err)) != KW_OK) return st;
+        st = draw_turns(t, w, &rng, err);
+        kw_rng_free(&rng);
+        if (st != KW_OK) return st;
+    }
     t->prompt = malloc(t->n * sizeof *t->prompt);
     t->output = malloc(t->n * sizeof *t->output);
     if (!t->prompt || !t->output) return kw_fail(err, KW_ENOMEM, "out of memory for %zu requests", t->n);
     if ((st = kw_rng_init(&rng, seed, 0, KW_RNG_LENGTHS, err)) != KW_OK) return st;
     draw_lengths(t, w, &rng);
     kw_rng_free(&rng);
+    if (w->has_sessions && w->most_tokens) end_long_sessions(t, w);
+    if (w->has_sessions && (st = kw_sessions_join(t, true, w->shared_tokens, err)) != KW_OK) return st;
     if (w->n_classes) {
         if ((st = kw_rng_init(&rng, seed, 0, KW_RNG_CLASS, err)) != KW_OK) return st;
         st = draw_classes(t, w, &rng, err);
@@ -189,7 +256,7 @@ enum kw_status kw_synth(struct kw_trace *t, const struct kw_workload *w, uint64_
         kw_trace_free(t);
         return st;
     }
-    kw_ns first = t->arrival[0];
+    kw_ns first = t->arrival[0]; /* turns have their session's */
     t->span = w->duration;
     t->notes.rows = t->n;
     if (w->has_profile) t->epoch_unix = NOMINAL_MONDAY + w->start_hour * 3600 + first / KW_NS_PER_S;

@@ -17,6 +17,7 @@ void kw_trace_free(struct kw_trace *t)
     free(t->cached), free(t->written), free(t->model), free(t->klass), free(t->region);
     free(t->hash_at), free(t->hash), free(t->model_name), free(t->class_name), free(t->region_name);
     free(t->ttft), free(t->e2e);
+    free(t->before), free(t->then), free(t->think);
     memset(t, 0, sizeof *t);
     t->epoch_unix = INT64_MIN;
 }
@@ -117,7 +118,7 @@ char *kw_trace_remarks(const struct kw_trace *t, char *buf, size_t size)
     if (*k->hints) SAY("%s", k->hints);
     if (t->n_models > 1)
         SAY("%zu models are in it: where=NAME:%.60s keeps the rows of one", t->n_models, t->model_name[0]);
-    if (t->n && k->equal_times > t->n / 2)
+    if (t->n && !t->before && k->equal_times > t->n / 2)
         SAY("%.0f %% of the requests share their predecessor's time: coarse time stamps or batches",
             100.0 * (double)k->equal_times / (double)t->n);
 #undef SAY

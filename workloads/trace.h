@@ -11,7 +11,8 @@
 #define KW_TRACE_MAX_TOKENS 10000000 /* prompt or output of one request; above is refused as bad input */
 #define KW_TRACE_MAX_ROWS UINT32_MAX /* requests in one trace: their order is sorted with 32-bit indices */
 
-#define KW_TRACE_COLD INT64_MAX /* a cold start of which nobody says how long it took */
+#define KW_TRACE_COLD INT64_MAX     /* a cold start of which nobody says how long it took */
+#define KW_TRACE_NO_TURN UINT32_MAX /* there is none */
 #define KW_TRACE_OWNER_SEP '\x1f'
 
 /* How the requests of a bucket are taken to arrive in it. */
@@ -25,24 +26,30 @@ extern const char *const kw_bucket_arrivals_name[]; /* "poisson", "even", "begin
 
 /* Invariants: arrival is non-decreasing and >= 0, as read it starts at 0 (in a window it need not); requests of equal
  * arrival keep their order in the file; prompt >= 1, output >= 1; hash_at has n + 1 entries when hashes are present.
+ * Sessions: a turn waits for an answer (sessions.h), so its arrival is that of the session's first turn, and says nothing of when
+ * it comes; before[i] < i; the hashes of a request cover its prompt and its answer, the last of them a part of a block.
  * Owners, charges, ids, starts and GPU times are of a trace as read: what is cut or gathered from it has none. */
 struct kw_trace {
-    size_t n;            /* requests */
-    kw_ns *arrival;      /* [n] ns since the first request, or since the window's begin */
-    uint32_t *prompt;    /* [n] input tokens, cached ones included */
-    uint32_t *output;    /* [n] output tokens */
-    uint32_t *cached;    /* [n] input tokens that the source's provider read from its cache, <= prompt; or NULL */
-    uint32_t *written;   /* [n] input tokens that it wrote to its cache, cached + written <= prompt; or NULL */
-    uint16_t *model;     /* [n] index into model_name, or NULL when the source names none */
-    uint16_t *klass;     /* [n] class: index into class_name (log type, tenant, ...), or NULL */
-    uint16_t *region;    /* [n] where it comes from: index into region_name, or NULL */
-    uint16_t *owner;     /* [n] who asked: index into owner_name; NULL unless accounts were read (trace_load.h) */
-    kw_nusd *charged;    /* [n] what its source says it cost, -1: not said; or NULL */
-    kw_ns *start;        /* [n] ns of the cold start it met, 0: none, KW_TRACE_COLD: unknown, -1: not said; or NULL */
-    uint64_t *id;        /* [n] hash of the id of its row, 0: it has none; NULL unless accounts were read */
-    kw_ns *gpu;          /* [n] ns of GPU time that its source says it took, -1: not said; or NULL */
-    kw_ns *ttft;         /* [n] ns from arrival to the first output token as the source saw it, -1: not said; or NULL */
-    kw_ns *e2e;          /* [n] ns from arrival to the end of the answer, likewise, >= ttft where both are; or NULL */
+    size_t n;          /* requests */
+    kw_ns *arrival;    /* [n] ns since the first request, or since the window's begin */
+    uint32_t *prompt;  /* [n] input tokens, cached ones included */
+    uint32_t *output;  /* [n] output tokens */
+    uint32_t *cached;  /* [n] input tokens that the source's provider read from its cache, <= prompt; or NULL */
+    uint32_t *written; /* [n] input tokens that it wrote to its cache, cached + written <= prompt; or NULL */
+    uint16_t *model;   /* [n] index into model_name, or NULL when the source names none */
+    uint16_t *klass;   /* [n] class: index into class_name (log type, tenant, ...), or NULL */
+    uint16_t *region;  /* [n] where it comes from: index into region_name, or NULL */
+    uint16_t *owner;   /* [n] who asked: index into owner_name; NULL unless accounts were read (trace_load.h) */
+    kw_nusd *charged;  /* [n] what its source says it cost, -1: not said; or NULL */
+    kw_ns *start;      /* [n] ns of the cold start it met, 0: none, KW_TRACE_COLD: unknown, -1: not said; or NULL */
+    uint64_t *id;      /* [n] hash of the id of its row, 0: it has none; NULL unless accounts were read */
+    kw_ns *gpu;        /* [n] ns of GPU time that its source says it took, -1: not said; or NULL */
+    kw_ns *ttft;       /* [n] ns from arrival to the first output token as the source saw it, -1: not said; or NULL */
+    kw_ns *e2e;        /* [n] ns from arrival to the end of the answer, likewise, >= ttft where both are; or NULL */
+    uint32_t *
+        before; /* [n] the turn whose answer it waits for, KW_TRACE_NO_TURN: none, it comes at its arrival; NULL: all do */
+    uint32_t *then;      /* [n] the turn that waits for its answer, or KW_TRACE_NO_TURN; NULL with before */
+    kw_ns *think;        /* [n] ns from the end of that answer until it comes; NULL with before */
     uint32_t *hash_at;   /* [n + 1] offsets into hash, or NULL when the trace carries no prefix hashes */
     uint64_t *hash;      /* [hash_at[n]] block hashes, prefix order; block i covers prompt tokens [i*hash_block, ...) */
     uint32_t hash_block; /* tokens a hash block covers (Mooncake: 512); 0 without hashes */
@@ -95,7 +102,7 @@ char *kw_trace_remarks(const struct kw_trace *t, char *buf, size_t size);
 enum kw_status kw_trace_strict(const struct kw_trace *t, struct kw_error *err);
 
 /* Plays the trace `speed` times as fast: arrivals and span are divided by it, rounded to the nearest ns; unless that is 1
- * it has no dates any more.
+ * it has no dates any more. Sessions begin as much faster, their pauses stay.
  * KW_ERANGE unless 1e-6 <= speed <= 1e6 and the span still fits; *t is unchanged then. */
 enum kw_status kw_trace_speed(struct kw_trace *t, double speed, struct kw_error *err);
 
@@ -118,14 +125,14 @@ enum kw_status kw_trace_sort(struct kw_trace *t, struct kw_error *err);
 enum kw_status kw_trace_slice(struct kw_trace *out, const struct kw_trace *in, kw_ns from, kw_ns to,
                               struct kw_error *err);
 
-/* out = the requests of in for which keep(ctx, index) holds, at their times and in the same window. KW_ERANGE: none. out
- * must not be in. */
+/* out = the requests of in for which keep(ctx, index) holds, at their times and in the same window; a turn waits for the last
+ * one before it that is kept. KW_ERANGE: none. out must not be in. */
 enum kw_status kw_trace_pick(struct kw_trace *out, const struct kw_trace *in,
                              bool (*keep)(const void *ctx, size_t request), const void *ctx, struct kw_error *err);
 
 /* out = requests row[i] of in at the times at[i], i < n, put in order, over a window of `span` that holds them all. The
  * requests of copy[i] > 0 have prefix hashes of their own (copy NULL: all 0), so that copies share no prompt. KW_ERANGE:
- * n is 0, or too many. out must not be in. */
+ * n is 0, or too many, or in has sessions. out must not be in. */
 enum kw_status kw_trace_gather(struct kw_trace *out, const struct kw_trace *in, const uint32_t *row, const kw_ns *at,
                                const uint32_t *copy, size_t n, kw_ns span, struct kw_error *err);
 

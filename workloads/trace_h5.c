@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "sim/core/files/h5.h"
+#include "workloads/sessions.h"
 
 enum { VERSION = 1, DEFLATE = 4 };
 
@@ -51,6 +52,11 @@ static enum kw_status write_columns(struct kw_h5 *f, const struct kw_trace *t, s
         return st;
     if (t->e2e && (st = column(f, "/e2e", KW_H5_I64, "ns", "arrival to the end of the answer, -1: not said", t->n,
                                t->e2e, err)) != KW_OK)
+        return st;
+    if (t->before && ((st = column(f, "/before", KW_H5_U32, "", "the turn whose answer it waits for, 2^32 - 1: none",
+                                   t->n, t->before, err)) != KW_OK ||
+                      (st = column(f, "/think", KW_H5_I64, "ns", "from that answer's end until it comes", t->n,
+                                   t->think, err)) != KW_OK))
         return st;
     if (!t->hash_at) return KW_OK;
     if ((st = column(f, "/hash_at", KW_H5_U32, "", "n + 1 offsets into hash", t->n + 1, t->hash_at, err)) != KW_OK)
@@ -169,6 +175,26 @@ static enum kw_status read_latencies(struct kw_h5 *f, struct kw_trace *t, struct
     return st;
 }
 
+/* Who waits for whom: an earlier row of the same arrival, which nobody else waits for. */
+static enum kw_status read_sessions(struct kw_h5 *f, struct kw_trace *t, struct kw_error *err)
+{
+    if (!kw_h5_exists(f, "/before")) return KW_OK;
+    enum kw_status st = read_column(f, "/before", KW_H5_U32, t->n, (void **)&t->before, NULL, err);
+    if (st == KW_OK) st = read_column(f, "/think", KW_H5_I64, t->n, (void **)&t->think, NULL, err);
+    if (st == KW_OK && !(t->then = malloc(t->n * sizeof *t->then)))
+        st = kw_fail(err, KW_ENOMEM, "out of memory for %zu requests", t->n);
+    for (size_t i = 0; st == KW_OK && i < t->n; i++) {
+        uint32_t b = t->before[i];
+        if (t->think[i] < 0 || (b != KW_TRACE_NO_TURN && (b >= i || t->arrival[b] != t->arrival[i])))
+            st = kw_fail(err, KW_ERANGE, "/before[%zu] and /think[%zu] are of no session", i, i);
+    }
+    if (st == KW_OK) kw_sessions_link(t);
+    for (size_t i = 0; st == KW_OK && i < t->n; i++)
+        if (t->before[i] != KW_TRACE_NO_TURN && t->then[t->before[i]] != i)
+            st = kw_fail(err, KW_ERANGE, "/before[%zu] is waited for by two turns", i);
+    return st;
+}
+
 /* Sorted arrivals from 0 and lengths within the limits, whoever wrote them. */
 static enum kw_status check_rows(const struct kw_trace *t, const char *arrival, struct kw_error *err)
 {
@@ -224,7 +250,7 @@ static enum kw_status read_all(struct kw_h5 *f, struct kw_trace *t, struct kw_er
         (st = read_column(f, "/written", KW_H5_U32, t->n, (void **)&t->written, NULL, err)) != KW_OK)
         return st;
     if ((st = check_rows(t, "/arrival", err)) != KW_OK) return st;
-    if ((st = read_latencies(f, t, err)) != KW_OK) return st;
+    if ((st = read_latencies(f, t, err)) != KW_OK || (st = read_sessions(f, t, err)) != KW_OK) return st;
     for (size_t i = 0; (t->cached || t->written) && i < t->n; i++)
         if ((uint64_t)(t->cached ? t->cached[i] : 0) + (t->written ? t->written[i] : 0) > t->prompt[i])
             return kw_fail(err, KW_ERANGE, "/cached[%zu] and /written[%zu] are more than the prompt", i, i);

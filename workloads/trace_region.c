@@ -32,7 +32,8 @@ enum kw_status kw_trace_draw_regions(struct kw_trace *t, const char *const name[
         double u = kw_rng_uniform(&rng), upto = share[0];
         size_t k = 0;
         while (k + 1 < n && u >= upto) upto += share[++k];
-        region[i] = (uint16_t)k;
+        bool waits = t->before && t->before[i] != KW_TRACE_NO_TURN; /* who asks stays where they are */
+        region[i] = waits ? region[t->before[i]] : (uint16_t)k;
     }
     kw_rng_free(&rng);
     t->region = region;

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "sim/core/rng.h"
+#include "workloads/sessions.h"
 #include "workloads/trace.h"
 
 enum kw_status kw_trace_speed(struct kw_trace *t, double speed, struct kw_error *err)
@@ -34,6 +35,9 @@ static enum kw_status shape_like(struct kw_trace *out, const struct kw_trace *in
     if (ok && in->region) ok = (out->region = malloc(n * sizeof *out->region)) != NULL;
     if (ok && in->ttft) ok = (out->ttft = malloc(n * sizeof *out->ttft)) != NULL;
     if (ok && in->e2e) ok = (out->e2e = malloc(n * sizeof *out->e2e)) != NULL;
+    if (ok && in->before)
+        ok = (out->before = malloc(n * sizeof *out->before)) && (out->then = malloc(n * sizeof *out->then)) &&
+             (out->think = malloc(n * sizeof *out->think));
     if (ok && in->hash_at)
         ok = (out->hash_at = malloc((n + 1) * sizeof *out->hash_at)) &&
              (out->hash = malloc((n_hash + 1) * sizeof *out->hash));
@@ -86,6 +90,12 @@ enum kw_status kw_trace_slice(struct kw_trace *out, const struct kw_trace *in, k
     if (in->region) memcpy(out->region, in->region + a, n * sizeof *out->region);
     if (in->ttft) memcpy(out->ttft, in->ttft + a, n * sizeof *out->ttft);
     if (in->e2e) memcpy(out->e2e, in->e2e + a, n * sizeof *out->e2e);
+    if (in->before) { /* all turns of a session have one arrival: none is cut */
+        memcpy(out->think, in->think + a, n * sizeof *out->think);
+        for (size_t i = 0; i < n; i++)
+            out->before[i] = in->before[a + i] == KW_TRACE_NO_TURN ? KW_TRACE_NO_TURN : in->before[a + i] - (uint32_t)a;
+        kw_sessions_link(out);
+    }
     if (in->hash_at) {
         for (size_t i = 0; i <= n; i++) out->hash_at[i] = in->hash_at[a + i] - (uint32_t)h;
         if (nh) memcpy(out->hash, in->hash + h, nh * sizeof *out->hash);
@@ -108,12 +118,24 @@ enum kw_status kw_trace_pick(struct kw_trace *out, const struct kw_trace *in,
         if (in->hash_at) nh += in->hash_at[i + 1] - in->hash_at[i];
     }
     if (n == 0) return kw_fail(err, KW_ERANGE, "no request is left");
+    uint32_t *last = in->before ? malloc(in->n * sizeof *last) : NULL; /* of its session up to a turn: who is kept */
+    if (in->before && !last) return kw_fail(err, KW_ENOMEM, "out of memory for %zu requests", n);
     enum kw_status st = shape_like(out, in, n, nh, err);
-    if (st != KW_OK) return st;
+    if (st != KW_OK) {
+        free(last);
+        return st;
+    }
     out->notes.equal_times = 0;
     n = nh = 0;
     for (size_t i = 0; i < in->n; i++) {
-        if (!keep(ctx, i)) continue;
+        uint32_t waits_for = !last || in->before[i] == KW_TRACE_NO_TURN ? KW_TRACE_NO_TURN : last[in->before[i]];
+        bool kept = keep(ctx, i);
+        if (last) last[i] = kept ? (uint32_t)n : waits_for;
+        if (!kept) continue;
+        if (last) {
+            out->before[n] = waits_for;
+            out->think[n] = waits_for == KW_TRACE_NO_TURN ? 0 : in->think[i];
+        }
         out->arrival[n] = in->arrival[i];
         out->prompt[n] = in->prompt[i];
         out->output[n] = in->output[i];
@@ -134,6 +156,8 @@ enum kw_status kw_trace_pick(struct kw_trace *out, const struct kw_trace *in,
         n++;
     }
     if (in->hash_at) out->hash_at[n] = (uint32_t)nh;
+    if (last) kw_sessions_link(out);
+    free(last);
     out->span = in->span;
     out->origin = in->origin;
     return KW_OK;
@@ -185,8 +209,9 @@ enum kw_status kw_trace_sort(struct kw_trace *t, struct kw_error *err)
     uint32_t *order = malloc((n + 1) * sizeof *order), *hash_at = t->hash_at ? malloc((n + 1) * sizeof *hash_at) : NULL;
     void *spare = malloc((n + 1) * sizeof(kw_ns));
     uint64_t *hash = t->hash_at ? malloc((n_hash + 1) * sizeof *hash) : NULL;
-    if (!order || !spare || (t->hash_at && (!hash_at || !hash))) {
-        free(order), free(spare), free(hash_at), free(hash);
+    uint32_t *to = t->before ? malloc((n + 1) * sizeof *to) : NULL; /* where each goes */
+    if (!order || !spare || (t->hash_at && (!hash_at || !hash)) || (t->before && !to)) {
+        free(order), free(spare), free(hash_at), free(hash), free(to);
         return kw_fail(err, KW_ENOMEM, "out of memory sorting %zu requests", n);
     }
     uint32_t *p = order;
@@ -221,6 +246,15 @@ enum kw_status kw_trace_sort(struct kw_trace *t, struct kw_error *err)
         t->hash_at = hash_at;
         t->hash = hash;
     }
+    if (t->before) {
+        for (size_t i = 0; i < n; i++) to[p[i]] = (uint32_t)i;
+        for (size_t i = 0; i < n; i++)
+            if (t->before[i] != KW_TRACE_NO_TURN) t->before[i] = to[t->before[i]];
+        GATHER(t->before, spare, uint32_t);
+        GATHER(t->think, spare, kw_ns);
+        kw_sessions_link(t);
+    }
+    free(to);
     free(order);
     free(spare);
     return KW_OK;
@@ -233,10 +267,11 @@ enum kw_status kw_trace_gather(struct kw_trace *out, const struct kw_trace *in, 
     memset(out, 0, sizeof *out);
     out->epoch_unix = INT64_MIN;
     for (size_t i = 0; i < n && in->hash_at; i++) nh += in->hash_at[row[i] + 1] - in->hash_at[row[i]];
+    enum kw_status st = kw_sessions_refuse(in, "arrivals laid out anew", err);
+    if (st != KW_OK) return st;
     if (n == 0) return kw_fail(err, KW_ERANGE, "no request is left");
     if (n >= KW_TRACE_MAX_ROWS || nh >= UINT32_MAX) return kw_fail(err, KW_ERANGE, "%zu requests are too many", n);
-    enum kw_status st = shape_like(out, in, n, nh, err);
-    if (st != KW_OK) return st;
+    if ((st = shape_like(out, in, n, nh, err)) != KW_OK) return st;
     nh = 0;
     for (size_t i = 0; i < n; i++) {
         size_t r = row[i];

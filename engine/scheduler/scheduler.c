@@ -48,7 +48,7 @@ struct seq {
     uint32_t cached, preemptions;
     uint32_t adapter;
     uint8_t state;
-    bool keeps, receives;
+    bool keeps, receives, answers;
 };
 static_assert(sizeof(struct seq) == 64, "a cache line a sequence: lists and heap touch one each");
 
@@ -367,7 +367,8 @@ enum kw_status kw_sched_add(struct kw_sched *s, const struct kw_sched_request *r
     uint32_t i = s->spare != NONE ? s->spare : s->n_used;
     if (s->detailed) {
         uint64_t covered = hashes ? (uint64_t)r->n_hash * r->hash_block : 0;
-        uint32_t hashed = (uint32_t)(covered < r->prompt ? covered : r->prompt) >> s->shift;
+        uint64_t named = r->answers ? tokens - 1 : r->prompt; /* the last token never enters the KV cache */
+        uint32_t hashed = (uint32_t)(covered < named ? covered : named) >> s->shift;
         st = kw_kv_admit(&s->kv, i, s->cap, hashes ? r->hash : NULL, hashes ? r->n_hash : 0,
                          hashes ? r->hash_block >> s->shift : 0, hashed, r->adapter, most, err);
         if (st != KW_OK) return st;
@@ -382,7 +383,8 @@ enum kw_status kw_sched_add(struct kw_sched *s, const struct kw_sched_request *r
                               .adapter = r->adapter,
                               .state = HELD,
                               .keeps = r->keeps,
-                              .receives = r->receives };
+                              .receives = r->receives,
+                              .answers = r->answers && hashes };
     if (r->held)
         push_tail(s, &s->held, i);
     else
@@ -510,6 +512,7 @@ static void finish(struct kw_sched *s, uint32_t i) /* gives up blocks, seat and 
         q->state = KEPT;
         return;
     }
+    if (q->answers) kw_kv_filled(&s->kv, i, (q->prompt + q->output - 1) >> s->shift);
     give_back(s, i, s->c.draft_tokens ? q->held : blocks(s, q->prompt + q->output - 1), 0, false);
     unlink_seq(s, &s->running, i);
     leave(s, i);
@@ -547,6 +550,7 @@ static void preempt_last(struct kw_sched *s)
         stop_decoding(s, i);
     else
         s->mid = NONE; /* a sequence with prompt left is preempted only where it is the only one */
+    if (q->answers) kw_kv_filled(&s->kv, i, tokens >> s->shift);
     give_back(s, i, held, tokens >> s->shift, true);
     unlink_seq(s, &s->running, i);
     if (q->adapter) kw_adapter_slots_leave(&s->adapters, q->adapter);

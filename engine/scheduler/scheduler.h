@@ -18,8 +18,8 @@
  * Prefix caching follows vLLM: a full block is cached when it is scheduled; freed blocks join the tail of the free
  * queue, a sequence's last block first, and are taken from its head; a hit leaves the queue. Hits: whole leading
  * blocks, at most (tokens to prefill - 1) / block_size of them. A block is named by all hashes up to its own and its
- * place within that hash; blocks that no hash covers (the rest of the prompt, generated tokens) can be hit only by
- * their own sequence after a preemption. One simplification: the last block of a fully cached prompt, which is
+ * place within that hash; blocks that no hash covers (the rest of the prompt; generated tokens, unless the hashes are said to
+ * cover the answer) can be hit only by their own sequence after a preemption. One simplification: the last block of a fully cached prompt, which is
  * recomputed, is a private copy.
  *
  * LoRA adapters (max_loras > 0; policies vllm and sarathi). A batch holds sequences of at most max_loras distinct
@@ -91,10 +91,12 @@ struct kw_sched_request {
     uint32_t prompt, output;     /* tokens, both >= 1; output is where it stops (the engine may finish earlier) */
     const uint64_t *hash;        /* [n_hash] prefix-block hashes, borrowed until the sequence is gone; NULL without */
     uint32_t n_hash, hash_block; /* hash_block: tokens a hash covers, multiple of block_size */
-    uint32_t adapter;            /* of LoRA, < 2^24; 0: the base model */
-    bool held;                   /* its adapter is not here yet: waits in no queue until it is released */
-    bool keeps, receives;        /* disaggregated, see above; at most one of them */
-    uint64_t luck;               /* the caller's: of what is random about the request; nothing here looks at it */
+    bool
+        answers; /* the hashes go on over the answer's tokens: once it is given, its full blocks are found as a prompt's */
+    uint32_t adapter;     /* of LoRA, < 2^24; 0: the base model */
+    bool held;            /* its adapter is not here yet: waits in no queue until it is released */
+    bool keeps, receives; /* disaggregated, see above; at most one of them */
+    uint64_t luck;        /* the caller's: of what is random about the request; nothing here looks at it */
 };
 
 /* One prefill chunk of a step. */

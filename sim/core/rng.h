@@ -24,7 +24,8 @@ enum kw_purpose { /* what a stream is for; add at the end, the numbers are part 
                   KW_RNG_REGION,
                   KW_RNG_ADAPTER,
                   KW_RNG_POOLED,
-                  KW_RNG_DRAFTS
+                  KW_RNG_DRAFTS,
+                  KW_RNG_SESSIONS
 };
 
 struct kw_rng {

@@ -38,6 +38,7 @@ enum kw_status kw_fleet_new(struct kw_fleet **out, struct kw_error *err)
     }
     kw_events_init(&f->context.events);
     kw_inflight_table_init(&f->context.flights);
+    kw_turns_init(&f->context.turns);
     for (int i = 0; i < KW_FLEET_MAX_DEPLOYMENTS; i++) {
         kw_pool_init(&f->pool[i]);
         kw_api_gateway_init(&f->api[i]);
@@ -59,6 +60,7 @@ void kw_fleet_delete(struct kw_fleet *f)
     kw_hist_free(&f->itl);
     kw_events_free(&f->context.events);
     kw_inflight_table_free(&f->context.flights);
+    kw_turns_free(&f->context.turns);
     free(f->context.warmup_hash);
     free(f);
 }
@@ -214,6 +216,7 @@ static enum kw_status begin(struct run *run, const struct kw_trace_view *view, c
     kw_hist_clear(&f->itl);
     kw_events_clear(&f->context.events);
     kw_inflight_table_clear(&f->context.flights);
+    kw_turns_clear(&f->context.turns);
     if (run->n < 1 || run->n > KW_FLEET_MAX_DEPLOYMENTS)
         return kw_fail(err, KW_ERANGE, "a run wants 1..%d deployments, got %u", KW_FLEET_MAX_DEPLOYMENTS, run->n);
     if (run->opt->series_step < 0) return kw_fail(err, KW_ERANGE, "the step of the series is negative");
@@ -292,15 +295,13 @@ static enum kw_status route(struct run *run, uint32_t request, bool may_wait, ui
 
 /* O(1) but for the route and what the pool or the API takes. The warm-up's requests go the same way and are counted
  * nowhere. */
-static enum kw_status arrive(struct run *run, struct kw_error *err)
+static enum kw_status arrive(struct run *run, uint32_t request, bool warmup, kw_ns now, struct kw_error *err)
 {
     struct kw_fleet *f = run->f;
-    kw_ns now = run->cursor.next;
-    uint32_t flight, to = 0, nth = 0, request = (uint32_t)run->cursor.request;
+    uint32_t flight, to = 0, nth = 0;
     enum kw_status st = kw_inflight_table_take(&f->context.flights, &flight, err);
     if (st != KW_OK) return st;
     if ((st = route(run, request, true, &nth, now, &to, err)) != KW_OK) return st;
-    bool warmup = warming(run);
     f->context.flights.f[flight] = (struct kw_inflight){ .arrival = now,
                                                          .asked = now,
                                                          .first = -1,
@@ -314,11 +315,31 @@ static enum kw_status arrive(struct run *run, struct kw_error *err)
         f->context.tally.arrivals++;
     }
     run->steady.work++;
+    return waits_at(run, to, request) ? kw_hold_add(&f->hold[to], flight, now, err) : offer(run, flight, now, err);
+}
+
+/* The view's next request, or the next turn of a session: the former where both come at once. */
+static kw_ns next_arrival(const struct run *run)
+{
+    kw_ns turn = run->f->context.turns.next;
+    return run->cursor.next <= turn ? run->cursor.next : turn;
+}
+
+static enum kw_status arrive_next(struct run *run, struct kw_error *err)
+{
+    struct kw_turns *turns = &run->f->context.turns;
+    if (turns->next < run->cursor.next) {
+        struct kw_turn turn = kw_turns_pop(turns);
+        return arrive(run, turn.request, turn.warmup, turn.at, err);
+    }
+    kw_ns now = run->cursor.next;
+    uint32_t request = (uint32_t)run->cursor.request;
+    bool warmup = warming(run);
     run->came = now;
     run->last = request;
     kw_cursor_step(&run->cursor);
     next_pass(run);
-    return waits_at(run, to, request) ? kw_hold_add(&f->hold[to], flight, now, err) : offer(run, flight, now, err);
+    return arrive(run, request, warmup, now, err);
 }
 
 /* From where it was sent to another deployment of its order. */
@@ -419,7 +440,7 @@ static enum kw_status handle_event(struct run *run, kw_ns now, struct kw_error *
     case KW_EV_INTERRUPTION: return kw_pool_interruption(p, number, now, err);
     case KW_EV_NODE: return kw_pool_node(p, number, now, err);
     case KW_EV_RETRY: return retry(run, number, now, err);
-    case KW_EV_API_DONE: kw_api_gateway_done(&run->f->api[k], number, now); return KW_OK;
+    case KW_EV_API_DONE: return kw_api_gateway_done(&run->f->api[k], number, now, err);
     case KW_EV_FLOOR: return kw_pool_floor(p, now, err);
     case KW_EV_BATCH: return kw_api_gateway_send(&run->f->api[k], now, err);
     case KW_EV_PING: return ping(run, k, now, err);
@@ -639,7 +660,8 @@ static void look_ahead(struct run *run, kw_ns patience)
 static kw_ns kept_by_traffic(struct run *run, const bool counts[KW_PHASES], kw_ns now)
 {
     const struct kw_pool *p = &run->f->pool[0];
-    kw_ns patience = run->n == 1 ? kw_pool_patience(p, counts) : 0;
+    bool known = run->n == 1 && !run->f->context.trace->before; /* when turns of sessions come is not */
+    kw_ns patience = known ? kw_pool_patience(p, counts) : 0;
     if (!patience) return 0;
     look_ahead(run, patience);
     const struct stretches *s = &run->stretches;
@@ -668,19 +690,23 @@ static enum kw_status loop(struct run *run, struct kw_error *err)
     kw_ns last = 0;
     uint64_t events = 0;
     for (;;) {
-        kw_ns event = kw_events_next(&f->context.events), now = run->cursor.next <= event ? run->cursor.next : event;
+        kw_ns event = kw_events_next(&f->context.events), arrival = next_arrival(run);
+        kw_ns now = arrival <= event ? arrival : event;
         enum kw_status st;
         if (edge_due(run, now)) {
             if ((st = pass_edge(run, err)) != KW_OK) return st;
             continue;
         }
         bool over = run->settles ? run->closed : run->opened && now >= run->closes;
-        if (over && !f->context.flights.live && run->cursor.next == KW_NEVER) break;
+        if (over && !f->context.flights.live && arrival == KW_NEVER) break;
         /* KW_NEVER too: nothing will ever move what is still there */
-        if (run->closed && now > run->closes + HORIZON) break;
+        if (run->closed && now > run->closes + HORIZON) {
+            if (now < KW_NEVER) last = run->closes + HORIZON; /* replicas came and went until then */
+            break;
+        }
         if (now >= t->next_sample && (st = sample_until(run, now, err)) != KW_OK) return st;
         uint32_t live = f->context.flights.live;
-        st = run->cursor.next <= event ? arrive(run, err) : handle_event(run, now, err);
+        st = arrival <= event ? arrive_next(run, err) : handle_event(run, now, err);
         if (st != KW_OK) return st;
         if (f->context.flights.live < live) last = now;
         if (++events % STOP_EVERY) continue;
@@ -701,14 +727,38 @@ static enum kw_status loop(struct run *run, struct kw_error *err)
     return KW_OK;
 }
 
+/* A turn and those behind it, which never come. */
+static void lose_turns(struct run *run, uint32_t request, uint32_t deployment, bool warmup)
+{
+    const struct kw_trace *t = run->f->context.trace;
+    for (; t->then && !warmup && request != KW_TRACE_NO_TURN; request = t->then[request]) {
+        struct kw_inflight f = { .arrival = run->closes,
+                                 .asked = run->closes,
+                                 .first = -1,
+                                 .request = request,
+                                 .place = run->arrived++,
+                                 .deployment = (uint8_t)deployment };
+        run->o->ledger[deployment].requests++;
+        kw_tally_lost(&run->f->context.tally, &f, KW_REQ_TIMED_OUT);
+    }
+}
+
 /* Requests that nothing will ever serve: a stopped deployment's queue, or what outlasted the horizon. */
 static void time_out_unserved(struct run *run)
 {
     struct kw_inflight_table *t = &run->f->context.flights;
+    struct kw_turns *turns = &run->f->context.turns;
+    const struct kw_trace *trace = run->f->context.trace;
     for (uint32_t i = 0; i < t->n && t->live; i++) {
-        if (t->f[i].at == KW_AT_NOWHERE) continue;
-        kw_tally_lost(&run->f->context.tally, &t->f[i], KW_REQ_TIMED_OUT);
+        const struct kw_inflight *f = &t->f[i];
+        if (f->at == KW_AT_NOWHERE) continue;
+        kw_tally_lost(&run->f->context.tally, f, KW_REQ_TIMED_OUT);
+        if (trace->then && !kw_inflight_is_ping(f)) lose_turns(run, trace->then[f->request], f->deployment, f->warmup);
         kw_inflight_table_drop(t, i);
+    }
+    while (turns->n) {
+        struct kw_turn turn = kw_turns_pop(turns);
+        lose_turns(run, turn.request, 0, turn.warmup);
     }
 }
 

@@ -10,7 +10,8 @@
 
 enum kw_request_status { KW_REQ_COMPLETED, KW_REQ_REJECTED, KW_REQ_TIMED_OUT, KW_REQ_TOO_LONG };
 
-struct kw_record {                              /* one request; arrival is the trace's */
+struct kw_record {                              /* one request */
+    kw_ns arrival;                              /* in the window: the view's, of a turn when it came */
     kw_ns ttft, e2e;                            /* ns from arrival; -1 when there was none */
     uint32_t request;                           /* index in the trace */
     uint8_t status, deployment, cold, attempts; /* cold: it waited for a replica to start */

@@ -7,6 +7,7 @@ struct kw_prefix {
     const uint64_t *hash;
     uint32_t n;             /* 0: none known */
     uint32_t block, tokens; /* tokens that a hash covers; of the whole prompt */
+    uint32_t beyond;        /* hashes behind those n: of what else the prompt holds, and of its answer (sessions) */
 };
 
 #endif

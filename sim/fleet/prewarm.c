@@ -2,6 +2,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include "sim/fleet/pool/cold_start.h"
+#include "workloads/sessions.h"
 
 #define WITHIN 0.95     /* of the time as many replicas as are wanted are there */
 #define Z_WITHIN 1.6449 /* of a normal law */
@@ -151,7 +152,8 @@ enum kw_status kw_prewarm_floor(struct kw_floor *out, const struct kw_deployment
     struct kw_arrivals a = { .n = 0 };
     kw_ns lead;
     kw_floor_clear(out);
-    enum kw_status st = kw_prewarm_lead(d, &lead, err);
+    enum kw_status st = kw_sessions_refuse(view->trace, "prewarm", err);
+    if (st == KW_OK) st = kw_prewarm_lead(d, &lead, err);
     if (st == KW_OK) st = kw_arrivals_count(&a, view, d, index, routing, w->step, err);
     if (st != KW_OK) return st;
     if (a.window <= 0 || (w->forecast == KW_FORECAST_SEASONAL && a.window <= w->season))

@@ -7,6 +7,7 @@
 #include "sim/fleet/inflight.h"
 #include "sim/fleet/prefix.h"
 #include "sim/fleet/tally.h"
+#include "sim/fleet/turns.h"
 #include "workloads/trace.h"
 
 /* Whose event it is: an event's tag is kind, deployment and number. */
@@ -59,6 +60,7 @@ struct kw_run_context {
     struct kw_cycle cycle;
     struct kw_events events;
     struct kw_inflight_table flights;
+    struct kw_turns turns;
     struct kw_tally tally;
     uint32_t
         move_on_n; /* deployments in the order in which a refused request moves on; 0: it stays where it was sent */
@@ -75,15 +77,33 @@ static inline kw_ns kw_run_rtt(const struct kw_run_context *w, const struct kw_d
     return d->network_rtt + front + (located ? d->region_rtt[w->trace->region[f->request]] : 0);
 }
 
+/* The request has ended, at `at` as who asked saw it: its place is free, and the turn that waited for the answer is on its way.
+ * One that waits no time at all comes a nanosecond later: never in the midst of the moment that answered it. */
+static inline enum kw_status kw_run_ended(struct kw_run_context *w, uint32_t flight, kw_ns now, kw_ns rtt,
+                                          struct kw_error *err)
+{
+    const struct kw_inflight *f = &w->flights.f[flight];
+    const struct kw_trace *t = w->trace;
+    uint32_t request = f->request, next = t->then && !kw_inflight_is_ping(f) ? t->then[request] : KW_TRACE_NO_TURN;
+    bool warmup = f->warmup;
+    kw_inflight_table_drop(&w->flights, flight);
+    if (next == KW_TRACE_NO_TURN) return KW_OK;
+    kw_ns wait = rtt + t->think[next];
+    return kw_turns_add(&w->turns, now + (wait ? wait : 1), next, warmup, err);
+}
+
 /* The prefix of a request under way. */
 static inline struct kw_prefix kw_run_prefix(const struct kw_run_context *w, uint32_t flight)
 {
     const struct kw_trace *t = w->trace;
     const struct kw_inflight *f = &w->flights.f[flight];
     if (!t->hash_at || kw_inflight_is_ping(f)) return (struct kw_prefix){ 0 };
-    uint32_t at = t->hash_at[f->request];
-    return (struct kw_prefix){ (f->warmup ? w->warmup_hash : t->hash) + at, t->hash_at[f->request + 1] - at,
-                               t->hash_block, 0 };
+    uint32_t at = t->hash_at[f->request], n = t->hash_at[f->request + 1] - at, beyond = 0;
+    if (t->before) { /* the last block of the prompt ends in the answer */
+        beyond = n - t->prompt[f->request] / t->hash_block;
+        n -= beyond;
+    }
+    return (struct kw_prefix){ (f->warmup ? w->warmup_hash : t->hash) + at, n, t->hash_block, 0, beyond };
 }
 
 #endif

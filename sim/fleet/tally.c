@@ -58,7 +58,8 @@ static void record(struct kw_tally *t, const struct kw_inflight *f, enum kw_requ
                    kw_ns e2e, uint32_t cached, uint32_t preemptions)
 {
     if (f->place >= t->n_records) return;
-    t->o->records[f->place] = (struct kw_record){ .ttft = ttft,
+    t->o->records[f->place] = (struct kw_record){ .arrival = f->arrival - t->opens,
+                                                  .ttft = ttft,
                                                   .e2e = e2e,
                                                   .request = f->request,
                                                   .status = (uint8_t)status,

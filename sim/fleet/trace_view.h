@@ -34,10 +34,14 @@ void kw_cursor_block(struct kw_cursor *c); /* on to the next block that holds a 
 /* Stands before the first request at or after `from` of the view's time, which begins at `base` from now on. */
 void kw_cursor_seek(struct kw_cursor *c, kw_ns base, kw_ns from);
 
+/* Past the turns that wait for an answer: they follow their session's first, which has their arrival. */
 static inline void kw_cursor_step(struct kw_cursor *c)
 {
-    if (++c->request < c->end) {
-        c->next = c->view->trace->arrival[c->request] + c->shift;
+    const struct kw_trace *t = c->view->trace;
+    c->request++;
+    while (t->before && c->request < c->end && t->before[c->request] != KW_TRACE_NO_TURN) c->request++;
+    if (c->request < c->end) {
+        c->next = t->arrival[c->request] + c->shift;
     } else {
         kw_cursor_block(c);
     }

@@ -8,6 +8,7 @@
 #include "platforms/facts/platforms.h"
 #include "calibrate/profile/model.h"
 #include "sim/plan/plan_internal.h"
+#include "workloads/sessions.h"
 
 /* What the trace asks for. */
 struct load {
@@ -1331,7 +1332,8 @@ enum kw_status kw_plan_enumerate(struct kw_plan *p, const struct kw_platforms *p
     struct enumeration e = { .p = p, .o = o, .profiles = profiles, .steptimes = steptimes, .trace = trace, .err = err };
     struct kw_candidate written;
     e.asked = e.model = plain_name(model);
-    enum kw_status st = check_names(platforms, profiles, o, err);
+    enum kw_status st = kw_sessions_refuse(trace, "plan", err);
+    if (st == KW_OK) st = check_names(platforms, profiles, o, err);
     if (st == KW_OK) st = check_offers(platforms, o, err);
     if (st == KW_OK) st = take_substitutes(&e, platforms);
     if (st != KW_OK) return st;

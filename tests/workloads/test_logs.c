@@ -367,7 +367,6 @@ static void what_cannot_be_read_says_why(void)
             "without a number of requests");
     refused("BilledCost,ChargePeriodStart,ConsumedQuantity\n1,2026-05-11T00:00:00Z,9\n",
             "arrival=ChargePeriodStart,prompt=ConsumedQuantity,output=ConsumedQuantity", "lines of a bill");
-    refused("{\"session_id\": \"a\", \"delay\": 5, \"input_length\": 5, \"output_length\": 5}\n", NULL, "closed loop");
     refused("INFO 05-11 09:00:00 Received request chatcmpl-0: prompt: 'x'\n", NULL, "no token counts");
     refused("PAR1....", NULL, "Parquet");
     refused("a,b,c\n1,2,3\n", NULL, "no name says when a request arrived among a, b, c");

@@ -258,7 +258,8 @@ static void generic_csv_and_jsonl(void)
     refuse("{\"ts\": 1.5, \"in\": 5}\n", MAP, KW_ERANGE, "mem: none of 1 requests has token counts in in and out");
     refuse("ts,in,out\n1,1,1\n", "arival=ts", KW_EPARSE,
            "columns: unknown key 'arival'; known: arrival, prompt, output, model, class, region, cached, write, "
-           "count, id, end, duration, first, ttft, e2e, error, hit, hashes, key, team, tag, cost, cold, start, rate, "
+           "count, id, end, duration, first, ttft, e2e, error, hit, hashes, session, delay, turns, key, team, tag, "
+           "cost, cold, start, rate, "
            "concurrency, burstiness, gpu, "
            "where, status, unit, zero, missing, "
            "broken, buckets, bucket, "

@@ -12,7 +12,7 @@ const char *kw_unit_name(enum kw_unit unit)
     return unit_names[unit];
 }
 
-enum value_kind { PATHS, SUM, LENGTH, WHERE, STATUS, UNIT, ZERO, MISSING, BROKEN, BUCKETS, SECONDS, TOKENS };
+enum value_kind { PATHS, SUM, LENGTH, WHERE, STATUS, UNIT, TURNS, ZERO, MISSING, BROKEN, BUCKETS, SECONDS, TOKENS };
 
 #define FIELD(name, member, kind)                                                                                      \
     {                                                                                                                  \
@@ -41,6 +41,9 @@ static const struct key {
     FIELD("error", error, PATHS),
     FIELD("hit", hit, PATHS),
     FIELD("hashes", hashes, PATHS),
+    FIELD("session", session, PATHS),
+    FIELD("delay", delay, LENGTH),
+    FIELD("turns", turns, TURNS),
     FIELD("key", key, PATHS),
     FIELD("team", team, PATHS),
     FIELD("tag", tag, PATHS),
@@ -78,7 +81,7 @@ static size_t key_of(const char *text, size_t n)
 
 static enum kw_status unknown_key(const char *text, size_t n, struct kw_error *err)
 {
-    char known[360];
+    char known[400];
     size_t used = 0;
     for (size_t i = 0; i < KEYS && used < sizeof known; i++)
         used += (size_t)snprintf(known + used, sizeof known - used, "%s%s", i ? ", " : "", keys[i].name);
@@ -245,6 +248,7 @@ static enum kw_status length(struct kw_columns *c, const struct key *k, const ch
 {
     enum kw_unit *unit = f == &c->duration ? &c->duration_unit
                          : f == &c->ttft   ? &c->ttft_unit
+                         : f == &c->delay  ? &c->delay_unit
                          : f == &c->start  ? &c->start_unit
                          : f == &c->gpu    ? &c->gpu_unit
                                            : &c->e2e_unit;
@@ -270,7 +274,7 @@ static enum kw_status length(struct kw_columns *c, const struct key *k, const ch
 static enum kw_status set(struct kw_columns *c, const struct key *k, const char *text, size_t n, struct kw_error *err)
 {
     static const char *const zero[] = { "drop", "refuse", NULL }, *const missing[] = { "drop", "mean", "refuse", NULL },
-                             *const broken[] = { "refuse", "drop", NULL };
+                             *const broken[] = { "refuse", "drop", NULL }, *const turns[] = { "added", "whole", NULL };
     void *at = (char *)c + k->at;
     double x = 0;
     int w = 0;
@@ -284,6 +288,7 @@ static enum kw_status set(struct kw_columns *c, const struct key *k, const char 
         return filter(c, text, n, false, &c->where[c->n_where++], err);
     case STATUS: c->has_status = true; return filter(c, text, n, true, at, err);
     case UNIT: st = word(k->name, text, n, unit_names, &w, err), c->unit = (enum kw_unit)w; break;
+    case TURNS: st = word(k->name, text, n, turns, &w, err), c->turns = w; break;
     case ZERO: st = word(k->name, text, n, zero, &w, err), c->zero = w; break;
     case MISSING: st = word(k->name, text, n, missing, &w, err), c->missing = w; break;
     case BROKEN: st = word(k->name, text, n, broken, &w, err), c->broken = w; break;

@@ -49,15 +49,17 @@ struct kw_columns {
     char path[KW_MAP_PATHS][KW_MAP_PATH]; /* CSV column names, or keys of nested objects joined by dots */
     size_t n_paths;
     struct kw_map_field arrival, end, duration, first, ttft, e2e, prompt, output, cached, write, count, id, model,
-        klass, region, error, hit, hashes, rate, concurrency, burstiness, key, team, tag, cost, cold, start, gpu;
-    enum kw_unit duration_unit, ttft_unit, e2e_unit, start_unit, gpu_unit; /* S, MS, US or NS */
+        klass, region, error, hit, hashes, session, delay, rate, concurrency, burstiness, key, team, tag, cost, cold,
+        start, gpu;
+    enum kw_unit duration_unit, ttft_unit, e2e_unit, delay_unit, start_unit, gpu_unit; /* S, MS, US or NS */
     struct kw_map_filter where[KW_MAP_FILTERS], status;
     size_t n_where;
     bool has_status;
     enum kw_unit unit;
-    uint32_t block;                             /* prompt tokens a hash covers; 0: found out */
-    double bucket_s;                            /* length of a bucket; 0: from end, or found out */
-    enum { KW_ZERO_DROP, KW_ZERO_REFUSE } zero; /* requests without prompt or output tokens */
+    uint32_t block;                                /* prompt tokens a hash covers; 0: found out */
+    double bucket_s;                               /* length of a bucket; 0: from end, or found out */
+    enum { KW_TURNS_ADDED, KW_TURNS_WHOLE } turns; /* what the prompt of a session's turn is */
+    enum { KW_ZERO_DROP, KW_ZERO_REFUSE } zero;    /* requests without prompt or output tokens */
     enum { KW_MISSING_DROP, KW_MISSING_MEAN, KW_MISSING_REFUSE } missing; /* no token count at all */
     enum { KW_BROKEN_REFUSE, KW_BROKEN_DROP } broken;                     /* records that cannot be read */
     enum kw_bucket_arrivals buckets;                                      /* arrivals inside a bucket */
@@ -70,6 +72,9 @@ struct kw_columns {
  *     arrival, first, end, id, model, class, region, error, hit, hashes   PATH[|PATH...]
  *     duration, ttft, e2e                                            sums of lengths, said where all of them are:
  *                                                                    PATH[+PATH...][|PATH...][:s|ms|us|ns]
+ *     session                                                        PATH[|PATH...]; its rows are its turns, each of which waits
+ *                                                                    for the answer to the one before (sessions.h) and
+ *     delay                                                          then for so long: a length as ttft
  *     prompt, output, cached, write, count                           sums: PATH+PATH, PATH - PATH; PATH? may be absent
  *     key, team, tag, cold                                           PATH[|PATH...]; whose it is, met it a cold start?
  *     cost                                                           PATH[|PATH...]; dollars
@@ -77,6 +82,7 @@ struct kw_columns {
  *                                                                    where its arrival, PATH?, is not said
  *     start, gpu                                                     lengths, of a cold start and of GPU time
  *     where=PATH:WORD|WORD   where=PATH!WORD|WORD   status=PATH[:WORD|WORD]
+ *     turns=added|whole                                              a turn's prompt: what it adds, or all of the conversation
  *     unit, zero, missing, broken, buckets, bucket, block            words and numbers
  *
  * first and end are times as arrival is, of the first output token and of the answer's end (of a bucket with count);

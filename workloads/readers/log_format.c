@@ -47,6 +47,12 @@ static const struct kw_log_format formats[] = {
     { "mooncake", "Mooncake JSONL, with prefix-block hashes or without; AIPerf, vLLM",
       "timestamp|input_length|output_length",
       "arrival=timestamp,prompt=input_length,output=output_length,hashes=hash_ids?", .whole = KW_UNIT_MS },
+    { "mooncake-sessions", "Mooncake JSONL of sessions: a turn comes `delay` ms after the answer before it; AIPerf",
+      "session_id|delay|input_length|output_length",
+      "arrival=timestamp?,prompt=input_length,output=output_length,hashes=hash_ids?,session=session_id,delay=delay?:ms,"
+      "unit=ms",
+      .says =
+          "turns wait for the answer before them, input_length is what a turn adds (turns=whole: all of its prompt)" },
     { "bailian", "Qwen-Bailian JSONL: seconds, blocks of 16 tokens",
       "timestamp|input_length|output_length|chat_id|parent_chat_id",
       "arrival=timestamp,prompt=input_length,output=output_length,hashes=hash_ids?,class=type?,unit=s,block=16",
@@ -185,9 +191,6 @@ static const struct kw_log_format formats[] = {
       .refused = "a GenAI-Perf export holds texts, not token counts; take AIPerf's profile_export.jsonl" },
     { "llmperf", NULL, "number_input_tokens|number_output_tokens|end_to_end_latency_s", NULL,
       .refused = "LLMPerf's individual responses have no arrival times" },
-    { "mooncake-delay", NULL, "session_id|delay|input_length|output_length", NULL,
-      .refused = "turns with a delay start when the turn before them is answered (a closed loop), which an open trace "
-                 "cannot say: give each turn its timestamp" },
     { "messages", NULL, "messages|output_length", NULL,
       .refused = "prompts as texts: their tokens are not counted here; give each request its input_length" },
 };

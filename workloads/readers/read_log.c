@@ -684,6 +684,27 @@ static enum kw_status sent(struct kw_log *g, const struct kw_records *in, const 
 
 /* ---- one record ---- */
 
+/* Which session it is a turn of, and how long it waits. */
+static enum kw_status turn_of(struct kw_log *g, const struct kw_cell *cell, struct kw_row *row, struct kw_error *err)
+{
+    const struct kw_cell *x = one(cell, &g->map.session);
+    bool said = false;
+    row->says_session = true;
+    if (!is_blank(x)) row->session = kw_row_ids_hash(&g->ids, x->text);
+    enum kw_status st = length_of(cell, &g->map.delay, g->map.delay_unit, &row->think, &said, err);
+    if (!said) row->think = -1;
+    if (st == KW_OK && said && row->think < 0) st = kw_fail(err, KW_ERANGE, "a pause below 0 before a turn");
+    if (st == KW_OK && row->at < 0 && !row->session)
+        st = kw_fail(err, KW_EPARSE, "no arrival and no session in the record");
+    return st;
+}
+
+/* A turn of a session need not say when it came. */
+static bool waits(const struct kw_log *g, const struct kw_cell *cell)
+{
+    return g->map.session.n && is_blank(one(cell, &g->map.arrival));
+}
+
 static enum kw_status take(void *ctx, struct kw_records *in, struct kw_error *err)
 {
     struct kw_log *g = ctx;
@@ -696,9 +717,10 @@ static enum kw_status take(void *ctx, struct kw_records *in, struct kw_error *er
     const struct kw_cell *id = one(cell, &g->map.id);
     if (g->map.id.n && !is_blank(id)) s.id = kw_row_ids_hash(&g->ids, id->text);
     uint64_t *left_out = left_out_as(g, cell);
-    bool says_when = !starts_unsaid(g, cell);
-    st = says_when ? arrival(g, cell, &s.row.at, err) : sent(g, in, left_out, &s.row.at, err);
-    if (left_out && (says_when || st == KW_OK)) {
+    bool later = waits(g, cell), says_when = !later && !starts_unsaid(g, cell);
+    s.row.at = -1;
+    st = later ? KW_OK : says_when ? arrival(g, cell, &s.row.at, err) : sent(g, in, left_out, &s.row.at, err);
+    if (left_out && (later || says_when || st == KW_OK)) {
         k->rows++;
         ++*left_out;
         if (st == KW_OK && says_when) observed(g, s.row.at);
@@ -717,6 +739,7 @@ static enum kw_status take(void *ctx, struct kw_records *in, struct kw_error *er
     if (g->accounts && (st = account(g, cell, &s.row, err)) != KW_OK) return st;
     s.row.says_id = g->accounts && g->map.id.n && !g->map.count.n; /* a bucket's is not of one request */
     s.row.id = s.id;
+    if (g->map.session.n && (st = turn_of(g, cell, &s.row, err)) != KW_OK) return st;
     if (g->map.count.n) {
         if ((st = tokens(g, cell, &g->map.count, &count, &counted, err)) != KW_OK) return st;
         if (!counted) return kw_fail(err, KW_EPARSE, "no count of requests in the record");
@@ -903,6 +926,7 @@ enum kw_status kw_log_read(struct kw_rows *r, struct kw_source *s, const struct 
     g->format = format;
     g->accounts = accounts;
     r->drop_zero = said->zero == KW_ZERO_DROP;
+    r->added = said->turns == KW_TURNS_ADDED;
     bool guess = !said->arrival.n || !said->prompt.n || !said->output.n;
     enum kw_status st = settle(g, s, said, guess, err);
     if (st == KW_OK) st = kw_rng_init(&g->rng, SEED, 0, KW_RNG_ARRIVALS, err);

@@ -2,6 +2,8 @@
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
+#include "workloads/readers/row_ids.h"
+#include "workloads/sessions.h"
 
 void kw_rows_init(struct kw_rows *r)
 {
@@ -24,6 +26,8 @@ void kw_rows_free(struct kw_rows *r)
     names_free(&r->classes);
     names_free(&r->regions);
     names_free(&r->owners);
+    free(r->of);
+    r->of = NULL;
     r->cap = r->hash_cap = 0;
 }
 
@@ -121,6 +125,8 @@ static enum kw_status more_rows(struct kw_rows *r, const struct kw_row *row, str
     if (ok && (t->n ? t->id != NULL : row->says_id)) ok = grow((void **)&t->id, cap, sizeof *t->id);
     if (ok && (t->n ? t->start != NULL : row->says_start)) ok = grow((void **)&t->start, cap, sizeof *t->start);
     if (ok && (t->n ? t->gpu != NULL : row->says_gpu)) ok = grow((void **)&t->gpu, cap, sizeof *t->gpu);
+    if (ok && (t->n ? r->of != NULL : row->says_session))
+        ok = grow((void **)&r->of, cap, sizeof *r->of) && grow((void **)&t->think, cap, sizeof *t->think);
     if (ok && t->ttft) ok = grow((void **)&t->ttft, cap, sizeof *t->ttft);
     if (ok && t->e2e) ok = grow((void **)&t->e2e, cap, sizeof *t->e2e);
     if (ok && (t->n ? t->hash_at != NULL : row->hash != NULL)) {
@@ -194,7 +200,8 @@ enum kw_status kw_rows_push(struct kw_rows *r, const struct kw_row *row, struct 
         if (row->n_hash) memcpy(t->hash + have, row->hash, row->n_hash * sizeof *t->hash);
         t->hash_at[n + 1] = (uint32_t)need;
     }
-    assert(n < r->cap && row->at >= 0 && (!row->says_ttft || !row->says_e2e || row->e2e >= row->ttft));
+    assert(n < r->cap && (row->at >= 0 || row->session) &&
+           (!row->says_ttft || !row->says_e2e || row->e2e >= row->ttft));
     if ((st = put_latency(r, &t->ttft, row->says_ttft ? row->ttft : -1, err)) != KW_OK) return st;
     if ((st = put_latency(r, &t->e2e, row->says_e2e ? row->e2e : -1, err)) != KW_OK) return st;
     t->arrival[n] = row->at;
@@ -206,7 +213,11 @@ enum kw_status kw_rows_push(struct kw_rows *r, const struct kw_row *row, struct 
     if (t->id) t->id[n] = row->id;
     if (t->start) t->start[n] = row->start;
     if (t->gpu) t->gpu[n] = row->gpu;
-    if (n && row->at < r->last) {
+    if (r->of) {
+        r->of[n] = row->session;
+        t->think[n] = row->think;
+    }
+    if (n && !r->of && row->at < r->last) {
         t->notes.clock_back++;
         if (r->last - row->at > t->notes.worst_back) t->notes.worst_back = r->last - row->at;
     }
@@ -224,6 +235,68 @@ static void shrink(void **column, size_t n, size_t size)
     if (p) *column = p;
 }
 
+/* The pause before turn i, after turn `prev` that came at `came`. */
+static enum kw_status pause_of(const struct kw_trace *t, size_t i, uint32_t prev, kw_ns came, kw_ns *out,
+                               struct kw_error *err)
+{
+    kw_ns lasted = t->e2e ? t->e2e[prev] : -1;
+    *out = t->think[i];
+    if (*out >= 0) return KW_OK;
+    if (t->arrival[i] < 0 || came < 0 || lasted < 0)
+        return kw_fail(err, KW_ERANGE,
+                       "a turn of a session says neither its pause (delay=) nor, with its arrival, when the answer "
+                       "before it ended "
+                       "(end= or e2e=)");
+    *out = t->arrival[i] - came > lasted ? t->arrival[i] - came - lasted : 0; /* asked before the answer had ended */
+    return KW_OK;
+}
+
+/* Who waits for whom, in the file's order. The window is taken to last until each session's last turn would come if answers took
+ * no time. */
+static enum kw_status join(struct kw_rows *r, struct kw_error *err)
+{
+    struct kw_trace *t = &r->t;
+    struct kw_row_ids ids = { 0 };
+    size_t n = t->n;
+    uint32_t *last = malloc(n * sizeof *last); /* of the session that begins with i: its latest turn */
+    kw_ns *came = malloc(n * sizeof *came), *until = malloc(n * sizeof *until);
+    enum kw_status st = KW_OK;
+    t->before = malloc(n * sizeof *t->before);
+    t->then = malloc(n * sizeof *t->then);
+    if (!last || !came || !until || !t->before || !t->then)
+        st = kw_fail(err, KW_ENOMEM, "out of memory for the sessions of %zu requests", n);
+    for (size_t i = 0; i < n && st == KW_OK; i++) {
+        int64_t first = -1;
+        if (r->of[i]) st = kw_row_ids_put(&ids, r->of[i], (uint32_t)i, &first, err);
+        if (st != KW_OK) break;
+        came[i] = t->arrival[i];
+        if (first < 0) {
+            if (t->arrival[i] < 0) st = kw_fail(err, KW_ERANGE, "the first turn of a session has no arrival");
+            t->before[i] = KW_TRACE_NO_TURN;
+            t->think[i] = 0;
+            last[i] = (uint32_t)i;
+            until[i] = t->arrival[i];
+            continue;
+        }
+        uint32_t prev = last[first];
+        if ((st = pause_of(t, i, prev, came[prev], &t->think[i], err)) != KW_OK) break;
+        t->before[i] = prev;
+        t->arrival[i] = t->arrival[first];
+        last[first] = (uint32_t)i;
+        until[first] += t->think[i];
+        if (until[first] > r->until) r->until = until[first];
+    }
+    if (st == KW_OK) st = kw_sessions_join(t, r->added, 0, err);
+    for (size_t i = 1; i < n && st == KW_OK; i++)
+        if (t->arrival[i] < t->arrival[i - 1]) {
+            st = kw_trace_sort(t, err);
+            break;
+        }
+    kw_row_ids_free(&ids);
+    free(last), free(came), free(until);
+    return st;
+}
+
 /* Sorted only where a clock jumped back, stably: requests of one moment stay in the file's order, which decides who is
  * served first. */
 enum kw_status kw_rows_finish(struct kw_rows *r, struct kw_trace *out, struct kw_error *err)
@@ -232,6 +305,7 @@ enum kw_status kw_rows_finish(struct kw_rows *r, struct kw_trace *out, struct kw
     enum kw_status st;
     if (t->n == 0)
         return kw_fail(err, KW_ERANGE, "holds no requests (rows left out: %llu)", (unsigned long long)t->notes.rows);
+    if (r->of && (st = join(r, err)) != KW_OK) return st;
     shrink((void **)&t->arrival, t->n, sizeof *t->arrival);
     shrink((void **)&t->prompt, t->n, sizeof *t->prompt);
     shrink((void **)&t->output, t->n, sizeof *t->output);
@@ -247,6 +321,7 @@ enum kw_status kw_rows_finish(struct kw_rows *r, struct kw_trace *out, struct kw
     shrink((void **)&t->gpu, t->n, sizeof *t->gpu);
     shrink((void **)&t->ttft, t->n, sizeof *t->ttft);
     shrink((void **)&t->e2e, t->n, sizeof *t->e2e);
+    shrink((void **)&t->think, t->n, sizeof *t->think);
     shrink((void **)&t->hash_at, t->n + 1, sizeof *t->hash_at);
     shrink((void **)&t->hash, t->hash_at ? t->hash_at[t->n] : 0, sizeof *t->hash);
     if (t->notes.clock_back && (st = kw_trace_sort(t, err)) != KW_OK) return st;
@@ -284,6 +359,7 @@ enum kw_status kw_rows_finish(struct kw_rows *r, struct kw_trace *out, struct kw
     free(r->classes.slot);
     free(r->regions.slot);
     free(r->owners.slot);
+    free(r->of);
     *out = *t;
     kw_rows_init(r);
     return KW_OK;

@@ -15,6 +15,8 @@ struct kw_names {    /* distinct strings in order of appearance */
 };
 
 struct kw_rows {
+    bool added;        /* a turn's prompt is what it adds to the conversation (sessions.h) */
+    uint64_t *of;      /* [cap] hash of the session, 0: none; NULL: the source has no sessions */
     struct kw_trace t; /* columns so far; arrival still absolute and unsorted */
     size_t cap, hash_cap;
     struct kw_names models, classes, regions, owners;
@@ -26,7 +28,7 @@ struct kw_rows {
 };
 
 struct kw_row {
-    kw_ns at; /* >= 0 */
+    kw_ns at; /* >= 0; -1: not said, of a turn that waits for an answer */
     uint64_t prompt, output;
     bool says_cached;  /* and how many of the prompt's */
     bool says_written; /* and how many of them were written to the cache */
@@ -39,6 +41,9 @@ struct kw_row {
     bool says_id;
     uint64_t id; /* hash, 0: none */
     kw_ns start, gpu;
+    bool says_session;    /* its source has such a column */
+    uint64_t session;     /* hash, 0: it is of none */
+    kw_ns think;          /* from the end of the answer before it, -1: not said */
     const uint64_t *hash; /* [n_hash], copied */
     size_t n_hash;
 };
@@ -52,7 +57,8 @@ void kw_rows_free(struct kw_rows *r);
 enum kw_status kw_rows_push(struct kw_rows *r, const struct kw_row *row, struct kw_error *err);
 
 /* Sorts stably if a clock jumped back, rebases to 0, moves everything into *t and leaves *r empty. KW_ERANGE when there
- * are no rows; then, and on KW_ENOMEM, *t is untouched. */
+ * are no rows; then, and on KW_ENOMEM, *t is untouched. Rows of one session are its turns, in their order: KW_ERANGE when the first
+ * has no arrival, or a later one says neither its pause nor when the answer before it ended. */
 enum kw_status kw_rows_finish(struct kw_rows *r, struct kw_trace *t, struct kw_error *err);
 
 #endif

@@ -13,6 +13,7 @@
 #include "sim/core/files/file.h"
 #include "sim/io/text_table.h"
 #include "sim/io/results/validation.h"
+#include "workloads/sessions.h"
 #include "workloads/trace.h"
 #include "workloads/trace_load.h"
 
@@ -163,6 +164,7 @@ static enum kw_status trace_traffic(struct kw_validate_traffic *t, const struct 
 {
     struct kw_trace trace = { 0 };
     enum kw_status st = kw_trace_load(&trace, o->trace, o->format, o->columns, err);
+    if (st == KW_OK && (st = kw_sessions_refuse(&trace, "calibrate validate", err)) != KW_OK) kw_trace_free(&trace);
     if (st != KW_OK) return st;
     size_t n = trace.n < (size_t)o->requests ? trace.n : (size_t)o->requests;
     *t = (struct kw_validate_traffic){ .n = n,

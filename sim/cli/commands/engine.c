@@ -13,6 +13,7 @@
 #include "sim/core/files/file.h"
 #include "sim/io/text_table.h"
 #include "sim/io/results/engine_replay.h"
+#include "workloads/sessions.h"
 #include "workloads/trace.h"
 #include "workloads/trace_load.h"
 
@@ -175,6 +176,7 @@ int kw_cli_engine_serve_trace(const struct kw_options *o)
         st = kw_fail(&err, KW_EUSAGE, "-o: want a name that ends in .h5 or .jsonl; got '%.80s'", o->out);
     if (st == KW_OK && o->out) st = kw_file_check(o->out, &err);
     if (st == KW_OK) st = kw_trace_load(&t, o->args.v[0], o->format, o->columns, &err);
+    if (st == KW_OK) st = kw_sessions_refuse(&t, "engine serve-trace", &err);
     if (st == KW_OK && o->strict) st = kw_trace_strict(&t, &err);
     if (st == KW_OK && !o->quiet && kw_trace_remarks(&t, remarks, sizeof remarks)[0])
         kw_cli_note("%s: %s", o->args.v[0], remarks);

@@ -116,8 +116,7 @@ enum kw_status kw_api_gateway_offer(struct kw_api_gateway *a, uint32_t flight, k
         bool hopeless = answer->retry_after < 0;
         if (hopeless || f->attempts >= a->d->retry.max_attempts) {
             if (!f->warmup && !kw_inflight_is_ping(f)) w->tally.o->ledger[a->index].failed_tokens_in += prompt;
-            kw_client_lost(w, flight, KW_REQ_REJECTED);
-            return KW_OK;
+            return kw_client_lost(w, flight, KW_REQ_REJECTED, now, err);
         }
         return kw_client_refused(w, flight, &a->d->retry, now, answer->retry_after, &a->retry, err);
     }
@@ -151,7 +150,7 @@ enum kw_status kw_api_gateway_send(struct kw_api_gateway *a, kw_ns now, struct k
     return st;
 }
 
-void kw_api_gateway_done(struct kw_api_gateway *a, uint32_t flight, kw_ns now)
+enum kw_status kw_api_gateway_done(struct kw_api_gateway *a, uint32_t flight, kw_ns now, struct kw_error *err)
 {
     struct kw_run_context *w = a->w;
     struct kw_inflight *f = &w->flights.f[flight];
@@ -160,7 +159,7 @@ void kw_api_gateway_done(struct kw_api_gateway *a, uint32_t flight, kw_ns now)
     kw_api_endpoint_settle(&a->endpoint, now, answer, kw_request_prompt(w->trace, a->d, f), answer->cached,
                            kw_request_output(w->trace, a->d, f));
     if (kw_batching_any(&a->d->batching)) kw_batch_queue_answered(&a->batches, flight, now);
-    kw_tally_completed(&w->tally, f, now, kw_run_rtt(w, a->d, f), a->d, answer->cached, answer->written, 0,
-                       answer->carried);
-    kw_inflight_table_drop(&w->flights, flight);
+    kw_ns rtt = kw_run_rtt(w, a->d, f);
+    kw_tally_completed(&w->tally, f, now, rtt, a->d, answer->cached, answer->written, 0, answer->carried);
+    return kw_run_ended(w, flight, now, rtt, err);
 }

@@ -30,6 +30,6 @@ enum kw_status kw_api_gateway_offer(struct kw_api_gateway *a, uint32_t flight, k
 /* The event on top of the queue: the batches that are due are sent. */
 enum kw_status kw_api_gateway_send(struct kw_api_gateway *a, kw_ns now, struct kw_error *err);
 /* The event on top of the queue: the answer to this flight is complete. */
-void kw_api_gateway_done(struct kw_api_gateway *a, uint32_t flight, kw_ns now);
+enum kw_status kw_api_gateway_done(struct kw_api_gateway *a, uint32_t flight, kw_ns now, struct kw_error *err);
 
 #endif

@@ -2,10 +2,12 @@
 #include <assert.h>
 #include "sim/fleet/api/api_endpoint.h"
 
-void kw_client_lost(struct kw_run_context *w, uint32_t flight, enum kw_request_status status)
+/* The next turn comes all the same, after its pause: every configuration meets the same requests. */
+enum kw_status kw_client_lost(struct kw_run_context *w, uint32_t flight, enum kw_request_status status, kw_ns now,
+                              struct kw_error *err)
 {
     kw_tally_lost(&w->tally, &w->flights.f[flight], status);
-    kw_inflight_table_drop(&w->flights, flight);
+    return kw_run_ended(w, flight, now, 0, err);
 }
 
 /* The tag of an event has room for KW_TAG_NUMBERS flights; more waiting at once is refused and never wrapped round. */
@@ -38,8 +40,7 @@ enum kw_status kw_client_declined(struct kw_run_context *w, uint32_t flight, enu
 {
     bool moved;
     enum kw_status st = kw_client_move_on(w, flight, now, &moved, err);
-    if (st == KW_OK && !moved) kw_client_lost(w, flight, status);
-    return st;
+    return st == KW_OK && !moved ? kw_client_lost(w, flight, status, now, err) : st;
 }
 
 enum kw_status kw_client_refused(struct kw_run_context *w, uint32_t flight, const struct kw_client_retry *policy,
@@ -49,9 +50,7 @@ enum kw_status kw_client_refused(struct kw_run_context *w, uint32_t flight, cons
     bool moved;
     enum kw_status st = kw_client_move_on(w, flight, now, &moved, err);
     if (st != KW_OK || moved) return st;
-    if (f->attempts >= policy->max_attempts || f->attempts == UINT8_MAX || kw_inflight_is_ping(f)) {
-        kw_client_lost(w, flight, KW_REQ_REJECTED);
-        return KW_OK;
-    }
+    if (f->attempts >= policy->max_attempts || f->attempts == UINT8_MAX || kw_inflight_is_ping(f))
+        return kw_client_lost(w, flight, KW_REQ_REJECTED, now, err);
     return arm(w, flight, now + kw_client_backoff(policy, f->attempts, retry_after, rng), err);
 }

@@ -16,7 +16,8 @@ enum kw_status kw_client_move_on(struct kw_run_context *w, uint32_t flight, kw_n
 enum kw_status kw_client_declined(struct kw_run_context *w, uint32_t flight, enum kw_request_status status, kw_ns now,
                                   struct kw_error *err);
 
-/* The request ends without an answer. */
-void kw_client_lost(struct kw_run_context *w, uint32_t flight, enum kw_request_status status);
+/* The request ends without an answer. KW_ENOMEM. */
+enum kw_status kw_client_lost(struct kw_run_context *w, uint32_t flight, enum kw_request_status status, kw_ns now,
+                              struct kw_error *err);
 
 #endif

@@ -32,7 +32,7 @@ struct kw_prefix kw_pool_affinity(struct kw_pool *p, uint32_t flight)
         return prefix;
     }
     p->adapter_hash = adapter_of(p, &p->w->flights.f[flight]);
-    return (struct kw_prefix){ &p->adapter_hash, p->adapter_hash != 0, 0, 0 };
+    return (struct kw_prefix){ &p->adapter_hash, p->adapter_hash != 0, 0, 0, 0 };
 }
 
 /* O(1) but for the prefix's hashes. The engine accepts first: it alone knows whether the request can ever fit its KV
@@ -51,7 +51,8 @@ enum kw_status kw_dispatch_to(struct kw_pool *p, uint32_t flight, uint32_t k, kw
     if (kw_deployment_caches(p->d)) {
         struct kw_prefix prefix = kw_run_prefix(p->w, flight);
         q.hash = prefix.hash;
-        q.n_hash = prefix.n;
+        q.n_hash = prefix.n + prefix.beyond;
+        q.answers = prefix.beyond > 0;
         q.hash_block = p->w->trace->hash_block;
     }
     enum kw_status st = kw_replica_add(r->engine, &q, now, &f->slot, err);

@@ -432,11 +432,12 @@ enum kw_status kw_pool_run(struct kw_pool *p, uint32_t k, kw_ns now, struct kw_e
     for (uint32_t i = 0; i < out.n_finished; i++) {
         uint32_t flight = (uint32_t)out.finished[i].id, slot = out.finished[i].slot;
         counted += !p->w->flights.f[flight].warmup && !kw_inflight_is_ping(&p->w->flights.f[flight]);
-        kw_tally_completed(&p->w->tally, &p->w->flights.f[flight], now,
-                           kw_run_rtt(p->w, p->d, &p->w->flights.f[flight]), p->d,
+        kw_ns rtt = kw_run_rtt(p->w, p->d, &p->w->flights.f[flight]);
+        kw_tally_completed(&p->w->tally, &p->w->flights.f[flight], now, rtt, p->d,
                            prefix ? kw_replica_cached(r->engine, slot) : 0, 0,
                            records ? kw_replica_preemptions(r->engine, slot) : 0, false);
-        kw_inflight_table_drop(&p->w->flights, flight);
+        enum kw_status st = kw_run_ended(p->w, flight, now, rtt, err);
+        if (st != KW_OK) return st;
         kw_dispatch_left(p, k);
     }
     if (r->life.first_success < 0) r->life.first_success = now;

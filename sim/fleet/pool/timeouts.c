@@ -43,7 +43,8 @@ enum kw_status kw_pool_queue_timeout(struct kw_pool *p, kw_ns now, struct kw_err
         kw_ring_drop(&p->queue, 1);
         p->g.queued--;
         p->w->flights.f[flight].cold |= !p->g.ready;
-        kw_client_lost(p->w, flight, KW_REQ_TIMED_OUT);
+        enum kw_status st = kw_client_lost(p->w, flight, KW_REQ_TIMED_OUT, now, err);
+        if (st != KW_OK) return st;
     }
     p->g.oldest = kw_ring_empty(&p->queue) ? KW_NEVER : p->w->flights.f[kw_ring_at(&p->queue, 0)].tried;
     kw_timeouts_watch_queue(p);
@@ -71,7 +72,7 @@ enum kw_status kw_pool_request_timeout(struct kw_pool *p, kw_ns now, struct kw_e
         uint32_t k = f->replica;
         kw_replica_cancel(p->r[k].engine, f->slot, now);
         kw_dispatch_answers(p, f);
-        kw_client_lost(p->w, flight, KW_REQ_TIMED_OUT);
+        if ((st = kw_client_lost(p->w, flight, KW_REQ_TIMED_OUT, now, err)) != KW_OK) return st;
         kw_dispatch_left(p, k);
         if ((st = kw_dispatch_after_left(p, k, now, err)) != KW_OK) return st;
     }

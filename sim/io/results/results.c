@@ -1167,7 +1167,7 @@ static void write_requests(struct kw_writer *w, const struct kw_results *r)
     kw_writer_group(w, "/requests",
                     "one row a request, replication 0; status 0 completed, 1 rejected, 2 timed out, 3 too long");
     kw_writer_index(w, "/requests/request", "request", n, "in order of arrival");
-    PER_REQUEST(w, int64_t, KW_H5_I64, "arrival_ns", "ns", "since the trace began", t->arrival[q->request]);
+    PER_REQUEST(w, int64_t, KW_H5_I64, "arrival_ns", "ns", "since the trace began", q->arrival);
     PER_REQUEST(w, uint32_t, KW_H5_U32, "prompt_tokens", "token", "input tokens", t->prompt[q->request]);
     PER_REQUEST(w, uint32_t, KW_H5_U32, "output_tokens", "token", "output tokens asked", t->output[q->request]);
     PER_REQUEST(w, int64_t, KW_H5_I64, "ttft_ns", "ns", "arrival to first output token; -1: none", q->ttft);

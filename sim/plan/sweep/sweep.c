@@ -12,6 +12,7 @@
 #include "sim/plan/sweep/groups.h"
 #include "sim/plan/sweep/hold_time.h"
 #include "sim/plan/sweep/precision.h"
+#include "workloads/sessions.h"
 
 /* What finding the steady state of a window of a few days may cost, in arrivals and timers: some milliseconds. Where
  * days are drawn anew, their variation is by far larger than that of starts. */
@@ -640,7 +641,8 @@ static enum kw_status run_for(struct kw_sweep *s, struct worker *w, const struct
                                     .series_step = j->replication == 0 ? study->series_step : 0,
                                     .warmup = study->empty_start
                                                   ? 0
-                                                  : kw_warmup_length(deployments, c->n, study->trace->span),
+                                                  : kw_warmup_length(deployments, c->n, study->trace->span) +
+                                                        kw_sessions_longest(study->trace),
                                     .settle = s->resampling.days.variation.df > 0 ? 0 : SETTLE,
                                     .slo = kw_slo_limits(&study->slo),
                                     .groups = &s->groups,
