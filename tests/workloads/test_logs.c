@@ -226,6 +226,73 @@ static const struct log_case {
       "\"input_cached_tokens\": 0, \"num_model_requests\": 3, \"model\": \"m\"}]}]}",
       { 10, 109, 58, 31, 0 },
       10800 },
+    { "bedrock-events",
+      "aws logs filter-log-events, of Bedrock's log group",
+      "{\"events\": [{\"logStreamName\": \"s\", \"timestamp\": 1780300800999, \"message\": \"{\\\"timestamp\\\": "
+      "\\\"2026-06-01T08:00:00Z\\\", \\\"requestId\\\": \\\"r10\\\", \\\"modelId\\\": \\\"m\\\", \\\"input\\\": "
+      "{\\\"inputTokenCount\\\": "
+      "10, \\\"cacheReadInputTokenCount\\\": 5}, \\\"output\\\": {\\\"outputTokenCount\\\": 2}}\", \"eventId\": "
+      "\"1\"}, {\"logStreamName\": \"s\", \"timestamp\": 1780300802999, \"message\": \"{\\\"timestamp\\\": "
+      "\\\"2026-06-01T08:00:02Z\\\","
+      " \\\"requestId\\\": \\\"r20\\\", \\\"modelId\\\": \\\"m\\\", \\\"input\\\": {\\\"inputTokenCount\\\": 20, "
+      "\\\"cacheReadInputTokenCount\\\": "
+      "5}, \\\"output\\\": {\\\"outputTokenCount\\\": 3}}\", \"eventId\": \"2\"}]}",
+      { 2, 40, 5, 10, 0 },
+      2 },
+    { "otlp-snake",
+      "OTLP JSON with the names of opentelemetry-proto",
+      "{\"resource_spans\": [{\"scope_spans\": [{\"spans\": [{\"span_id\": \"s0\", \"start_time_unix_nano\": "
+      "\"1780300800000000000\", \"attributes\": [{\"key\": \"gen_ai.request.model\", \"value\": {\"stringValue\": "
+      "\"m\"}}, {\"key\": \"gen_ai.usage.input_tokens\", \"value\": {\"intValue\": \"10\"}}, {\"key\": "
+      "\"gen_ai.usage.output_tokens\","
+      " \"value\": {\"intValue\": \"3\"}}]}, {\"span_id\": \"s1\", \"start_time_unix_nano\": \"1780300801500000000\","
+      " \"attributes\": [{\"key\": \"gen_ai.request.model\", \"value\": {\"stringValue\": \"m\"}}, {\"key\": "
+      "\"gen_ai.usage.input_tokens\", \"value\": {\"intValue\": \"11\"}}, {\"key\": \"gen_ai.usage.output_tokens\","
+      " \"value\": {\"intValue\": \"3\"}}]}]}]}]}",
+      { 2, 21, 6, 0, 0 },
+      1.5 },
+    { "otel-console",
+      "opentelemetry-python ConsoleSpanExporter",
+      "{\"name\": \"chat\", \"context\": {\"span_id\": \"0x0\"}, \"start_time\": \"2026-06-01T08:00:00.500000Z\","
+      " \"status\": {\"status_code\": \"UNSET\"}, \"attributes\": {\"gen_ai.operation.name\": \"chat\", "
+      "\"gen_ai.request.model\": "
+      "\"m\", \"gen_ai.usage.input_tokens\": 10, \"gen_ai.usage.output_tokens\": 3}}\n{\"name\": \"chat\","
+      " \"context\": {\"span_id\": \"0x1\"}, \"start_time\": \"2026-06-01T08:00:01.500000Z\", \"status\": "
+      "{\"status_code\": "
+      "\"UNSET\"}, \"attributes\": {\"gen_ai.operation.name\": \"invoke_agent\", \"gen_ai.request.model\": "
+      "\"m\", \"gen_ai.usage.input_tokens\": 11, \"gen_ai.usage.output_tokens\": 3}}\n{\"name\": \"chat\","
+      " \"context\": {\"span_id\": \"0x2\"}, \"start_time\": \"2026-06-01T08:00:02.500000Z\", \"status\": "
+      "{\"status_code\": "
+      "\"ERROR\"}, \"attributes\": {\"gen_ai.operation.name\": \"chat\", \"gen_ai.request.model\": \"m\", "
+      "\"gen_ai.usage.input_tokens\": "
+      "12, \"gen_ai.usage.output_tokens\": 3}}\n{\"name\": \"chat\", \"context\": {\"span_id\": \"0x3\"}, "
+      "\"start_time\": "
+      "\"2026-06-01T08:00:03.500000Z\", \"status\": {\"status_code\": \"OK\"}, \"attributes\": "
+      "{\"gen_ai.operation.name\": "
+      "\"chat\", \"gen_ai.request.model\": \"m\", \"gen_ai.usage.input_tokens\": 13, \"gen_ai.usage.output_tokens\": "
+      "3}}\n",
+      { 2, 23, 6, 0, 0 },
+      3 },
+    { "openrouter-daily",
+      "openrouter.ai docs, GET /api/v1/activity",
+      "{\"data\": [{\"date\": \"2026-05-11\", \"model\": \"m\", \"endpoint_id\": \"e\", \"usage\": 0.015, "
+      "\"requests\": "
+      "3, \"prompt_tokens\": 30, \"completion_tokens\": 12, \"reasoning_tokens\": 2}, {\"date\": \"2026-05-12\","
+      " \"model\": \"m\", \"endpoint_id\": \"e\", \"usage\": 0.015, \"requests\": 2, \"prompt_tokens\": 20, "
+      "\"completion_tokens\": "
+      "8, \"reasoning_tokens\": 1}]}",
+      { 5, 50, 20, 0, 0 },
+      172800 },
+    { "vertex-full",
+      "Vertex request-response logs of Gemini in BigQuery",
+      "{\"logging_time\": \"2026-06-01 08:00:00.5 UTC\", \"request_id\": \"0\", \"full_request\": {\"contents\": "
+      "[]}, \"full_response\": {\"usageMetadata\": {\"promptTokenCount\": 20, \"candidatesTokenCount\": "
+      "4, \"thoughtsTokenCount\": 3, \"cachedContentTokenCount\": 8}}, \"model\": \"gemini\"}\n{\"logging_time\": "
+      "\"2026-06-01 08:00:01.5 UTC\", \"request_id\": \"1\", \"full_request\": {\"contents\": []}, \"full_response\": "
+      "\"{\\\"usageMetadata\\\": {\\\"promptTokenCount\\\": 10, \\\"candidatesTokenCount\\\": 5}}\", \"model\": "
+      "\"gemini\"}\n",
+      { 2, 30, 12, 8, 0 },
+      1 },
     { "litellm", /* a stream whose row has no count of its output; what its answer said stands in the metadata */
       "BerriAI/litellm issues 35290 and 8784 (shared/cases/logs2/c04)",
       LITELLM
@@ -484,6 +551,26 @@ static void what_spreadsheets_and_scripts_do_to_a_file(void)
           "2026-06-01T08:00:02Z,gpt-4o,9,1\n",
           "where=model:llama|GPT-4o",
           { 2, 14, 7, 0, 0 } },
+        { "sep=;\r\nts;in;out\r\n2026-06-01T08:00:00Z;5;8\r\n", NULL, { 1, 5, 8, 0, 0 } },
+        { "ts|in|out\n2026-06-01T08:00:00Z|5|8\n", NULL, { 1, 5, 8, 0, 0 } },
+        { "\xef\xbb\xbfts,in,out\n2026-06-01T08:00:00Z,5,8\n\xef\xbb\xbfts,in,out\n2026-06-01T08:00:01Z,6,9\n",
+          NULL,
+          { 2, 11, 17, 0, 0 } },
+        { "{\"total\": 2, \"items\": [{\"ts\": \"2026-06-01T08:00:00Z\", \"in\": 5, \"out\": 8}, {\"ts\": "
+          "\"2026-06-01T08:00:01Z\", \"in\": 6, \"out\": 9}]}",
+          NULL,
+          { 2, 11, 17, 0, 0 } },
+        { "{\"data\": [{\"t\": 0.5, \"in\": 5, \"out\": 8}], \"n\": 1}\n{\"data\": [{\"t\": 1.5, \"in\": 6, \"out\": "
+          "9}]}\n",
+          "arrival=t,prompt=in,output=out,unit=s", /* pages, a map of the user's */
+          { 2, 11, 17, 0, 0 } },
+        { "{\"ts\": \"2026-06-01T08:00:00Z\", \"in\": 5, \"out\": 8, \"data\": [{\"in\": 99}]}\n", /* no envelope */
+          NULL,
+          { 1, 5, 8, 0, 0 } },
+        { "{\"custom_id\": \"a\", \"response\": {\"body\": {\"created\": 1780300800, \"usage\": {\"prompt_tokens\": 9, "
+          "\"completion_tokens\": 3, \"prompt_tokens_details\": {\"cached_tokens\": 4}}}}}\n",
+          NULL,
+          { 1, 9, 3, 4, 0 } },
         { "a.b,t,x\n5,0.5,1\n6,1.5,2\n", "arrival=t,prompt=a.b+x,output=x", { 2, 14, 3, 0, 0 } },
         { "t,total,o\n0.5,15,5\n1.5,8,2\n", "arrival=t,prompt=total - o,output=o", { 2, 16, 7, 0, 0 } },
     };
@@ -535,6 +622,8 @@ static void buckets_become_arrivals(void)
     kw_trace_free(&t);
     refused("start_time,end_time,num_model_requests,input_tokens,output_tokens\n1778490000,1778493600,5,4,9\n", NULL,
             "5 requests, but 4 prompt");
+    refused("date,requests,prompt_tokens,completion_tokens\n2026-05-11,5,50,90\n", NULL,
+            "say end=NAME or bucket=SECONDS");
     refused("start_time,num_model_requests,input_tokens,output_tokens\n1778490000,5,50,90\n", NULL,
             "say end=NAME or bucket=SECONDS");
 }
@@ -792,6 +881,16 @@ static void lists_far_behind(void)
     n += (size_t)sprintf(text + n, "\"], \"start_times\": [353399.5, 353402.0]}");
     CHECK(read_log(text, n, NULL, NULL) == KW_OK && t.n == 2 && t.span == 2500000000 && !t.notes.load_tests);
     CHECK_STR(t.notes.format, "vllm-bench");
+    kw_trace_free(&t);
+    n = (size_t)sprintf(text, "{\"benchmarks\": [{\"type_\": \"generative_benchmark\", \"metrics\": \"");
+    memset(text + n, 'y', LONG);
+    n += LONG;
+    n += (size_t)sprintf(text + n,
+                         "\", \"requests\": {\"successful\": [{\"request_start_time\": 7.5, \"prompt_tokens\": 9, "
+                         "\"output_tokens\": 2}, {\"request_start_time\": 8.5, \"prompt_tokens\": 9, "
+                         "\"output_tokens\": 2}]}}]}");
+    CHECK(read_log(text, n, NULL, NULL) == KW_OK && t.n == 2 && t.span == KW_NS_PER_S);
+    CHECK_STR(t.notes.format, "guidellm");
     kw_trace_free(&t);
     free(text);
 }

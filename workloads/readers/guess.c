@@ -54,7 +54,7 @@ static const char *const synonyms[ROLES] = {
     [WRITE_BESIDE] = ("cachecreationinputtokens cachecreationtokens cachewriteinputtokens "
                       "cachewritetokens cachecreation inputcachecreation cachewriteinputtokencount"),
     [REASONING_BESIDE] = "thoughtstokens thoughtstokencount",
-    [COUNT] = "nummodelrequests numrequests requestcount nrequests",
+    [COUNT] = "nummodelrequests numrequests requestcount nrequests requests numberofrequests",
     [ID] = "requestid messageid generationid responseid id",
     [MODEL] = "model modelname modelid requestmodel",
     [STATUS] = "status statuscode httpstatus responsestatus httpstatuscode",

@@ -19,6 +19,12 @@
     "where=" a "gen_ai.operation.name?!invoke_agent|create_agent|invoke_workflow|execute_tool|embeddings,"             \
     "where=" a "gen_ai.request.model:*"
 
+#define BEDROCK(m)                                                                                                     \
+    "prompt=" m "input.inputTokenCount+" m "input.cacheReadInputTokenCount?+" m "input.cacheWriteInputTokenCount?,"    \
+    "cached=" m "input.cacheReadInputTokenCount?,write=" m "input.cacheWriteInputTokenCount?,"                         \
+    "output=" m "output.outputTokenCount,id=" m "requestId?,model=" m "modelId?,region=" m "region?,"                  \
+    "error=" m "errorCode?,"
+
 #define ANTHROPIC(u)                                                                                                   \
     "prompt=" u "input_tokens+" u "cache_read_input_tokens?+" u "cache_creation_input_tokens?,"                        \
     "cached=" u "cache_read_input_tokens?,write=" u "cache_creation_input_tokens?,output=" u "output_tokens,"
@@ -111,6 +117,10 @@ static const struct kw_log_format formats[] = {
       "model=model_permaslug?",
       .accounts = "key=api_key_name?,team=user?,tag=app_name?,cost=cost_total?",
       .says = INSIDE ", reasoning is part of the completion" },
+    { "openrouter-daily", "OpenRouter activity of its API: a day's requests of a model",
+      "date|endpoint_id|requests|prompt_tokens|completion_tokens",
+      "arrival=date,bucket=86400,prompt=prompt_tokens,output=completion_tokens,count=requests,model=model?",
+      .accounts = "cost=usage?", .inside = "?data", .says = "reasoning is part of the completion" },
     { "cloudflare", "Cloudflare AI Gateway logs", "created_at|tokens_in|tokens_out|success",
       "arrival=created_at,e2e=duration?:ms,prompt=tokens_in,output=tokens_out,hit=cached?,id=id?,model=model?,"
       "status=success",
@@ -121,23 +131,31 @@ static const struct kw_log_format formats[] = {
       "status=response_status_code?",
       .accounts = "tag=metadata?" },
     { "bedrock", "Bedrock model invocation logs", "inputTokenCount|outputTokenCount|modelId",
-      "arrival=timestamp,"
-      "prompt=input.inputTokenCount+input.cacheReadInputTokenCount?+input.cacheWriteInputTokenCount?,"
-      "cached=input.cacheReadInputTokenCount?,write=input.cacheWriteInputTokenCount?,output=output.outputTokenCount,"
-      "id=requestId?,model=modelId?,region=region?,error=errorCode?",
-      .accounts = "key=identity.arn?,tag=requestMetadata?", .beside = true, .says = BESIDE },
+      BEDROCK("") "arrival=timestamp", .accounts = "key=identity.arn?,tag=requestMetadata?", .beside = true,
+      .says = BESIDE },
     { "bedrock-insights", "Bedrock model invocation logs queried with CloudWatch Logs Insights",
-      "input.inputTokenCount|output.outputTokenCount",
-      "arrival=@timestamp|timestamp,"
-      "prompt=input.inputTokenCount+input.cacheReadInputTokenCount?+input.cacheWriteInputTokenCount?,"
-      "cached=input.cacheReadInputTokenCount?,write=input.cacheWriteInputTokenCount?,output=output.outputTokenCount,"
-      "id=requestId?,model=modelId?,region=region?,error=errorCode?",
-      .beside = true, .says = BESIDE },
+      "input.inputTokenCount|output.outputTokenCount", BEDROCK("") "arrival=@timestamp|timestamp", .beside = true,
+      .says = BESIDE },
+    { "bedrock-events", "Bedrock model invocation logs as events of CloudWatch Logs",
+      "message|inputTokenCount\\|outputTokenCount\\", /* inside a string */
+      BEDROCK("message.") "arrival=message.timestamp|timestamp", .beside = true, .says = BESIDE },
     { "otlp", "OpenTelemetry GenAI spans, OTLP JSON", "resourceSpans|startTimeUnixNano",
       "arrival=startTimeUnixNano,end=endTimeUnixNano?,id=spanId,unit=ns,region=resource.attributes.cloud.region?,"
       "status=status.code?:0|1|"
       "STATUS_CODE_UNSET|STATUS_CODE_OK," GEN_AI("attributes."),
       .inside = "resourceSpans.scopeSpans.spans", .says = INSIDE ", agent and tool spans are left out" },
+    { "otlp-snake", "OpenTelemetry GenAI spans, OTLP JSON with the names of its protocol buffers",
+      "resource_spans|scope_spans|start_time_unix_nano|gen_ai.request.model",
+      "arrival=start_time_unix_nano,end=end_time_unix_nano?,id=span_id,unit=ns,region=resource.attributes.cloud.region?"
+      ","
+      "status=status.code?:0|1|"
+      "STATUS_CODE_UNSET|STATUS_CODE_OK," GEN_AI("attributes."),
+      .inside = "resource_spans.scope_spans.spans", .says = INSIDE ", agent and tool spans are left out" },
+    { "otel-console", "OpenTelemetry GenAI spans as an SDK prints them, attributes as an object",
+      "start_time|attributes|gen_ai.request.model",
+      "arrival=start_time,end=end_time?,id=context.span_id|span_id?,region=resource.attributes.cloud.region?,"
+      "status=status.status_code?:UNSET|OK," GEN_AI("attributes."),
+      .says = INSIDE ", agent and tool spans are left out" },
     { "otel-flat", "OpenTelemetry GenAI spans, an object each",
       "start_time_unix_nano|gen_ai.usage.input_tokens|gen_ai.usage.output_tokens",
       "arrival=start_time_unix_nano,end=end_time_unix_nano?,unit=ns,id=span_id?,region=cloud.region?," GEN_AI(""),
@@ -167,6 +185,12 @@ static const struct kw_log_format formats[] = {
     { "vertex", "Vertex request-response logs, flattened", "logging_time|prompt_tokens|candidates_tokens",
       "arrival=logging_time,prompt=prompt_tokens,output=candidates_tokens+thoughts_tokens?",
       .says = "thoughts are added to the output" },
+    { "vertex-full", "Vertex request-response logs with the answers in full", "logging_time|full_request|full_response",
+      "arrival=logging_time,prompt=full_response.usageMetadata.promptTokenCount,"
+      "output=full_response.usageMetadata.candidatesTokenCount?+full_response.usageMetadata.thoughtsTokenCount?,"
+      "cached=full_response.usageMetadata.cachedContentTokenCount?,id=request_id?,"
+      "model=full_response.modelVersion|model?",
+      .says = INSIDE ", thoughts are added to the output" },
     /* load tests */
     { "vllm-bench", "`vllm bench serve --save-result --save-detailed`",
       "start_times|input_lens|output_lens;tokenizer_id|num_prompts|request_rate|total_input_tokens", LOAD_TEST,
@@ -180,7 +204,8 @@ static const struct kw_log_format formats[] = {
       "prompt=metrics.input_sequence_length.value,"
       "output=metrics.output_sequence_length.value,error=error?,where=metadata.benchmark_phase?:profiling,unit=ns",
       .says = "warm-up requests are left out" },
-    { "guidellm", "GuideLLM benchmarks.json", "benchmarks|request_start_time|prompt_tokens|output_tokens",
+    { "guidellm", "GuideLLM benchmarks.json",
+      "benchmarks|request_start_time|prompt_tokens|output_tokens;benchmarks|type_|generative_benchmark",
       "arrival=request_start_time,ttft=time_to_first_token_ms?,first=first_token_time?,e2e=request_latency?:s,"
       "end=request_end_time?,prompt=prompt_tokens,output=output_tokens,status=@in:successful,unit=s",
       .inside = "benchmarks.requests.*" },

@@ -32,6 +32,7 @@ struct kw_log {
     struct kw_rows *r;
     struct kw_columns map;
     const struct kw_log_format *format; /* NULL: none is known */
+    const char *inside;                 /* records.h; the format's, or of an envelope around any */
     enum kw_unit unit;
     struct kw_row_ids ids;
     struct kw_u64s hashes;
@@ -191,7 +192,7 @@ static bool passes(const struct kw_map_filter *f, const struct kw_cell *cell)
 static bool succeeded(const struct kw_map_filter *f, const struct kw_cell *cell)
 {
     static const char good[] =
-        "success|succeeded|successful|ok|completed|complete|done|true|finished|200 ok|stop|length";
+        "success|succeeded|successful|ok|completed|complete|done|true|finished|200 ok|stop|length|unset";
     const struct kw_cell *x = &cell[f->path];
     if (*f->words) return is_blank(x) || among(x->text, f->words) != f->none_of;
     if (x->text.n == 3 && x->text.p[0] == '2' && x->text.p[1] >= '0' && x->text.p[1] <= '9') return true;
@@ -854,6 +855,28 @@ static void say_read_as(struct kw_log *g, const char *why, bool guessed)
     if (*says && used < size) snprintf(to + used, size - used, ", %s", says);
 }
 
+static void note_arrival(void *ctx, struct kw_span name, struct kw_span value)
+{
+    struct survey *v = ctx;
+    const struct kw_columns *m = &v->g->map;
+    (void)value;
+    for (size_t a = 0; a < m->arrival.n; a++) {
+        const char *path = m->path[m->arrival.alt[a].term[0].path];
+        v->records += strlen(path) == name.n && !memcmp(path, name.p, name.n);
+    }
+}
+
+/* Does the head's first object say itself when it arrived, rather than what a list in it holds? */
+static bool says_arrival(struct kw_log *g, const char *head, size_t n)
+{
+    struct survey v = { .g = g };
+    struct kw_columns guessed = g->map;
+    struct kw_error ignored;
+    if (!g->map.arrival.n) return kw_guess_columns(&guessed, head, n, &ignored) == KW_OK;
+    kw_records_names(head, n, note_arrival, &v);
+    return v.records > 0;
+}
+
 /* The map, completed: a format's under the user's, or names that say it; then what the first records settle. */
 static enum kw_status settle(struct kw_log *g, struct kw_source *s, const struct kw_columns *said, bool guess,
                              struct kw_error *err)
@@ -870,11 +893,18 @@ static enum kw_status settle(struct kw_log *g, struct kw_source *s, const struct
     if (g->format && kw_columns_said(said, "prompt") && !kw_columns_said(said, "cached") && g->format->beside)
         g->map.cached.n = 0; /* a prompt of the user's own, which need not hold what stands beside it */
     if (g->format && kw_columns_said(said, "prompt") && !kw_columns_said(said, "write")) g->map.write.n = 0;
+    g->inside = g->format ? g->format->inside : NULL;
+    const char *way, *list = g->inside ? NULL : kw_records_list(head, n, &way);
+    if (list && !says_arrival(g, head, n)) {
+        g->inside = way;
+        n -= (size_t)(list - head);
+        head = list; /* its first elements stand for the rest */
+    }
     if (guess && (st = kw_guess_columns(&g->map, head, n, err)) != KW_OK) return st;
     if (g->accounts && !g->format && (st = kw_guess_accounts(&g->map, head, n, err)) != KW_OK) return st;
     kw_guess_unused(&g->map, head, n, g->r->t.notes.hints, sizeof g->r->t.notes.hints);
     struct kw_records in = { .map = &g->map,
-                             .inside = g->format ? g->format->inside : NULL,
+                             .inside = list ? NULL : g->inside,
                              .side_by_side = g->format && g->format->side_by_side,
                              .head_only = true };
     if ((st = kw_source_memory(&head_source, "head", head, n, err)) != KW_OK) return st;
@@ -931,7 +961,7 @@ enum kw_status kw_log_read(struct kw_rows *r, struct kw_source *s, const struct 
     enum kw_status st = settle(g, s, said, guess, err);
     if (st == KW_OK) st = kw_rng_init(&g->rng, SEED, 0, KW_RNG_ARRIVALS, err);
     struct kw_records in = { .map = &g->map,
-                             .inside = format ? format->inside : NULL,
+                             .inside = g->inside,
                              .side_by_side = format && format->side_by_side,
                              .drop_broken = g->map.broken == KW_BROKEN_DROP };
     if (st == KW_OK) {

@@ -4,7 +4,7 @@
 #include "sim/core/files/csv.h"
 #include "sim/core/files/json_scan.h"
 
-enum { NAME_DEPTH = 4, LONGEST_NAME = 160, NAME_RECORDS = 50 };
+enum { NAME_DEPTH = 6, LONGEST_NAME = 160, NAME_RECORDS = 50 };
 
 struct pass {
     struct kw_records *in;
@@ -113,7 +113,10 @@ static enum kw_status csv_columns(const struct kw_columns *map, const struct kw_
 static bool is_header(const struct kw_csv *t)
 {
     for (size_t k = 0; k < t->n_wanted; k++) {
-        const struct kw_span *name = &t->name[t->wanted[k]], x = kw_span_trimmed(t->field[t->wanted[k]]);
+        const struct kw_span *name = &t->name[t->wanted[k]];
+        struct kw_span x = kw_span_trimmed(t->field[t->wanted[k]]);
+        if (t->wanted[k] == 0 && x.n >= 3 && !memcmp(x.p, "\xef\xbb\xbf", 3))
+            x.p += 3, x.n -= 3; /* of a file joined on */
         if (x.n != name->n || memcmp(x.p, name->p, x.n)) return false;
     }
     return true;
@@ -520,4 +523,24 @@ void kw_records_names(const char *head, size_t n, kw_name_fn *each, void *ctx)
         if (s.want || used == 0) break;
         head += used, n -= used;
     }
+}
+
+const char *kw_records_list(const char *head, size_t n, const char **inside)
+{
+    static const char *const ways[] = { "?data", "?logs",    "?requests", "?records",      "?items", "?results",
+                                        "?rows", "?entries", "?events",   "?observations", "?value", "?logEvents" };
+    if (first(&head, &n) != '{') return NULL;
+    struct kw_json_scan s = { head + 1, head + n, NULL, true };
+    const char *key, *end;
+    bool more = true;
+    while (more && kw_json_scan_key(&s, &key, &end)) {
+        kw_json_scan_blank(&s);
+        const char *begin = s.p, *in = begin + 1;
+        while (in < s.end && strchr(" \t\r\n", *in ? *in : 1)) in++;
+        for (size_t i = 0; i < sizeof ways / sizeof *ways && in < s.end && *begin == '[' && *in == '{'; i++)
+            if (strlen(ways[i] + 1) == (size_t)(end - key) && !memcmp(ways[i] + 1, key, (size_t)(end - key)))
+                return *inside = ways[i], begin;
+        if (!kw_json_scan_value(&s, 1) || !kw_json_scan_next(&s, '}', &more)) break;
+    }
+    return NULL;
 }

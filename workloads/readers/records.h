@@ -34,4 +34,8 @@ void kw_records_free(struct kw_records *in);
 typedef void kw_name_fn(void *ctx, struct kw_span name, struct kw_span value);
 void kw_records_names(const char *head, size_t n, kw_name_fn *each, void *ctx);
 
+/* Of a document that is an envelope, {"total": 9, "data": [{...}, ...]}: where in head[0..n) the list begins, and as `inside`
+ * ("?data") the way to it. By the names that such lists have; NULL: none of the first object's members is one. */
+const char *kw_records_list(const char *head, size_t n, const char **inside);
+
 #endif

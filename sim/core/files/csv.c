@@ -172,7 +172,14 @@ static char separator(const char *line, size_t n)
 {
     if (memchr(line, ',', n)) return ',';
     if (memchr(line, '\t', n)) return '\t';
-    return memchr(line, ';', n) ? ';' : ',';
+    if (memchr(line, ';', n)) return ';';
+    return memchr(line, '|', n) ? '|' : ',';
+}
+
+/* "sep=;", which spreadsheets write in front of the header and read: its separator, else 0. */
+static char stated_separator(const char *line, size_t n)
+{
+    return n == 5 && memcmp(line, "sep=", 4) == 0 ? line[4] : 0;
 }
 
 /* Where kw_csv_open's caller has to look. */
@@ -212,12 +219,15 @@ static enum kw_status row(struct kw_csv *c, size_t *n, bool *more, struct kw_err
     char *line;
     size_t len;
     enum kw_status st;
+    char stated;
     *more = false;
     do {
         st = kw_source_line(c->s, &line, &len, err);
         c->line = c->s->line;
         if (st != KW_OK || !line) return st;
-    } while (len == 0);
+        stated = c->sep ? 0 : stated_separator(line, len);
+        if (stated) c->sep = stated;
+    } while (len == 0 || stated);
     if (!c->sep) c->sep = separator(line, len);
     if ((st = room_for_plain(c, len, err)) != KW_OK) return st;
     enum split how = split(c, line, len, n);
@@ -341,14 +351,23 @@ enum kw_status kw_csv_f64(const struct kw_csv *c, int column, double lo, double 
                   err);
 }
 
+/* Past line ends; the length of the line that begins there. */
+static size_t first_line(const char **head, size_t *n)
+{
+    while (*n && (**head == '\n' || **head == '\r')) ++*head, --*n;
+    const char *nl = memchr(*head, '\n', *n);
+    size_t length = nl ? (size_t)(nl - *head) : *n;
+    return length - (length && (*head)[length - 1] == '\r');
+}
+
 bool kw_csv_has(const char *head, size_t n, const char *const names[])
 {
     if (n >= 3 && memcmp(head, "\xef\xbb\xbf", 3) == 0) head += 3, n -= 3;
-    while (n && (*head == '\n' || *head == '\r')) head++, n--;
-    const char *nl = memchr(head, '\n', n);
-    if (nl) n = (size_t)(nl - head);
-    if (n && head[n - 1] == '\r') n--;
-    char sep = separator(head, n);
+    size_t length = first_line(&head, &n);
+    char stated = stated_separator(head, length);
+    if (stated) head += length, n -= length, length = first_line(&head, &n);
+    n = length;
+    char sep = stated ? stated : separator(head, n);
     for (; *names; names++) {
         bool found = false;
         for (const char *p = head, *end = head + n; !found && p < end;) {

@@ -11,7 +11,7 @@
 struct kw_csv {
     struct kw_source *s;    /* where rows come from: the caller's, or own */
     struct kw_source own;   /* kw_csv_open's */
-    char sep;               /* ',' unless the header has none and holds a tab or ';' */
+    char sep;               /* ',' unless the header has none and holds a tab, ';' or '|', or a line "sep=;" says it */
     size_t n;               /* columns of the header */
     const uint16_t *wanted; /* [n_wanted] columns that are read, ascending, borrowed; NULL: all */
     size_t n_wanted;
