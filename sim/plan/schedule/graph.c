@@ -32,17 +32,11 @@ static uint8_t count_of(const struct kw_hours_step *s)
     return (uint8_t)(s->before < KW_GRAPH_COUNTS ? s->before : KW_GRAPH_COUNTS - 1);
 }
 
-/* Whether a is no dearer and no later than b. */
-static bool covers(const struct kw_graph *g, const struct kw_graph_arc *a, const struct kw_graph_arc *b)
-{
-    bool all = a->after == b->after && a->cost <= b->cost;
-    for (uint32_t k = 0; k < g->n_objectives && all; k++) all = a->late[k] <= b->late[k];
-    return all;
-}
-
 static bool alike(const struct kw_graph *g, const struct kw_graph_arc *a, const struct kw_graph_arc *b)
 {
-    return covers(g, a, b) && covers(g, b, a);
+    bool all = a->after == b->after && a->cost == b->cost;
+    for (uint32_t k = 0; k < g->n_objectives && all; k++) all = a->late[k] == b->late[k];
+    return all;
 }
 
 static enum kw_status add(struct kw_graph *g, uint32_t *head, struct kw_graph_arc a, struct kw_error *err)
@@ -52,10 +46,6 @@ static enum kw_status add(struct kw_graph *g, uint32_t *head, struct kw_graph_ar
             g->arc[i].times++;
             return KW_OK;
         }
-    for (uint32_t i = *head; i != KW_GRAPH_NONE; i = g->arc[i].next) {
-        a.covered |= covers(g, &g->arc[i], &a);
-        g->arc[i].covered |= covers(g, &a, &g->arc[i]);
-    }
     if (g->n == g->cap) {
         size_t cap = g->cap ? 2 * g->cap : 1024;
         struct kw_graph_arc *arc = realloc(g->arc, cap * sizeof *arc);
@@ -91,31 +81,21 @@ bool kw_graph_seen(const struct kw_graph *g, size_t piece, uint32_t before, uint
     return kw_graph_first(g, piece, before, level) != KW_GRAPH_NONE;
 }
 
-static double price(const struct kw_graph *g, uint32_t i, const double *weight)
+/* The fewest of a list, or `least`. */
+static uint32_t fewest(const struct kw_graph *g, uint32_t head, uint32_t least)
 {
-    double sum = g->arc[i].cost;
-    for (uint32_t k = 0; k < g->n_objectives; k++)
-        if (weight[k] > 0) sum += weight[k] * g->arc[i].late[k];
-    return sum;
+    for (uint32_t i = head; i != KW_GRAPH_NONE; i = g->arc[i].next)
+        if (g->arc[i].after < least) least = g->arc[i].after;
+    return least;
 }
 
-static bool take(const struct kw_graph *g, uint32_t head, const double *weight, uint32_t arc[KW_GRAPH_COUNTS])
+uint32_t kw_graph_after(const struct kw_graph *g, size_t piece, uint32_t before, uint32_t level)
 {
-    for (uint32_t i = head; i != KW_GRAPH_NONE; i = g->arc[i].next) {
-        uint32_t *best = &arc[g->arc[i].after];
-        if (g->arc[i].covered) continue;
-        if (*best == KW_GRAPH_NONE || price(g, i, weight) < price(g, *best, weight)) *best = i;
-    }
-    return head != KW_GRAPH_NONE;
-}
-
-void kw_graph_steps(const struct kw_graph *g, size_t piece, uint32_t before, uint32_t level, const double *weight,
-                    uint32_t arc[KW_GRAPH_COUNTS])
-{
-    bool any = false;
-    for (uint32_t i = 0; i < KW_GRAPH_COUNTS; i++) arc[i] = KW_GRAPH_NONE;
-    if (before < KW_GRAPH_COUNTS && take(g, *cell(g, piece, before, level), weight, arc)) return;
-    for (uint32_t b = 0; b < KW_GRAPH_COUNTS; b++) any |= take(g, *cell(g, piece, b, level), weight, arc);
-    for (uint32_t l = g->least; !any && l < g->least + g->levels; l++)
-        for (uint32_t b = 0; b < KW_GRAPH_COUNTS; b++) (void)take(g, *cell(g, piece, b, l), weight, arc);
+    uint32_t least = fewest(g, *cell(g, piece, before, level), KW_GRAPH_NONE);
+    for (uint32_t b = 0; b < KW_GRAPH_COUNTS && !kw_graph_seen(g, piece, before, level); b++)
+        least = fewest(g, *cell(g, piece, b, level), least);
+    bool any = least != KW_GRAPH_NONE;
+    for (uint32_t l = g->least; l < g->least + g->levels && !any; l++)
+        for (uint32_t b = 0; b < KW_GRAPH_COUNTS; b++) least = fewest(g, *cell(g, piece, b, l), least);
+    return least;
 }

@@ -4,7 +4,7 @@
  * requests late, and ends with so many replicas, with which the next piece begins. That count is what an hour hands on to
  * the next: who is alive stays while traffic comes, whatever level it was started for. What was seen of the same piece, count and
  * level is kept, each as often as it was seen.
- * A schedule is a walk round the window; paths.h looks for the cheapest. */
+ * A schedule is a walk round the window: anneal.h looks for a cheap one, bound.h for what none goes below. */
 #ifndef KW_SIM_PLAN_SCHEDULE_GRAPH_H
 #define KW_SIM_PLAN_SCHEDULE_GRAPH_H
 #include "sim/plan/schedule/hours.h"
@@ -14,7 +14,6 @@
 struct kw_graph_arc {
     uint32_t next; /* of the same piece, count and level; KW_GRAPH_NONE */
     uint8_t after;
-    bool covered;                     /* another with the same count at its end is no dearer and no later */
     uint32_t times;                   /* seen */
     double cost;                      /* replica-s billed */
     double late[KW_HOURS_OBJECTIVES]; /* requests */
@@ -40,10 +39,7 @@ enum kw_status kw_graph_learn(struct kw_graph *g, const struct kw_hours_step *st
 uint32_t kw_graph_first(const struct kw_graph *g, size_t piece, uint32_t before, uint32_t level);
 bool kw_graph_seen(const struct kw_graph *g, size_t piece, uint32_t before, uint32_t level);
 
-/* The cheapest step to each count, by cost + sum weight[k] late[k]: arc[count], KW_GRAPH_NONE where none leads there. What was
- * not seen of this count is taken from the other counts at the level, and what was not seen of the level from all levels: the
- * cheapest that was seen stands for what was not. before KW_GRAPH_COUNTS: any. */
-void kw_graph_steps(const struct kw_graph *g, size_t piece, uint32_t before, uint32_t level, const double *weight,
-                    uint32_t arc[KW_GRAPH_COUNTS]);
+/* The fewest replicas that a step of this piece, count and level was seen to hand on; not seen, of any count, or of any level. */
+uint32_t kw_graph_after(const struct kw_graph *g, size_t piece, uint32_t before, uint32_t level);
 
 #endif

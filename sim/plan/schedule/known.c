@@ -68,13 +68,12 @@ static enum kw_status look_first(struct kw_known *k, struct kw_error *err)
  * are new. */
 static size_t draw(const struct kw_known *k, uint32_t seed, uint32_t *level)
 {
-    static const double none[KW_HOURS_OBJECTIVES];
     const struct kw_graph *g = &k->graph;
     bool set[KW_HOURS_MAX] = { false };
     uint32_t count = k->least;
     size_t fresh = 0;
     for (size_t at = 0; at < g->pieces; at++) {
-        uint32_t class = k->week.which[at], arc[KW_GRAPH_COUNTS];
+        uint32_t class = k->week.which[at];
         uint32_t drawn = k->least + (uint32_t)(kw_mix64((uint64_t)seed << 32 | class / HELD) % k->levels);
         if (!set[class]) level[class] = drawn;
         for (uint32_t l = 0; l < k->levels && !set[class]; l++) {
@@ -85,11 +84,7 @@ static size_t draw(const struct kw_known *k, uint32_t seed, uint32_t *level)
         }
         set[class] = true;
         fresh += !kw_graph_seen(g, at, count, level[class]);
-        kw_graph_steps(g, at, count, level[class], none, arc);
-        uint32_t next = count;
-        for (uint32_t c = KW_GRAPH_COUNTS; c-- > 0;)
-            if (arc[c] != KW_GRAPH_NONE) next = c;
-        count = next;
+        count = kw_graph_after(g, at, count, level[class]);
     }
     for (uint32_t i = 0; i < k->week.n; i++)
         if (!set[i]) level[i] = k->least;

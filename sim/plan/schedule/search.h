@@ -1,10 +1,9 @@
 /* sim/plan/schedule/search.h - the cheapest schedule by the hour of the week that meets the objectives, of one deployment.
  *
- * By the figures of single hours (known.h) the shortest path (paths.h) gives the levels of least
- *     billed time + lambda * late requests / those allowed + mu * changes
- * lambda such that so many are late as the objectives allow, times a factor beta, for the figures are not all there is. The
- * simulator judges each proposal, which adds to the figures; beta is bisected between what meets and what misses. All of it is
- * fitted to the replayed trace: what the weeks do not show no schedule can know. */
+ * By the figures of single hours (known.h) simulated annealing (anneal.h) proposes the cheapest levels that leave as few late
+ * requests as the objectives allow. The simulator judges each proposal, which adds to the figures. Then the days of the bound
+ * (bound.h) are run, which adds to what it rests on. All of it is fitted to the replayed trace: what the weeks do not show no schedule
+ * can know. */
 #ifndef KW_SIM_PLAN_SCHEDULE_SEARCH_H
 #define KW_SIM_PLAN_SCHEDULE_SEARCH_H
 #include "sim/plan/schedule/known.h"
@@ -22,7 +21,6 @@ struct kw_schedule_found {
     double cost, ttft_p95_s; /* USD a month; of it */
     double
         bound; /* USD a month: no schedule of so many hours with this share is expected to cost less (bound.h); NAN: not known */
-    double luckiest; /* the same with each hour at its luckiest: none costs less */
     uint32_t runs;
 };
 
