@@ -189,7 +189,7 @@ static void at_random_any_replica_with_room_is_as_likely(void)
 
 static uint32_t with(struct kw_balancer *b, const uint64_t *hash, uint32_t n)
 {
-    return kw_balancer_pick(b, (struct kw_prefix){ hash, n, 1, n }, &rng);
+    return kw_balancer_pick(b, (struct kw_prefix){ hash, n, 1, n, 0 }, &rng);
 }
 
 static void an_adapter_stays_where_it_was_until_its_load_passes_the_bound(void)
@@ -275,7 +275,7 @@ static void the_bound_counts_the_request_itself(void)
 /* Blocks of 100 tokens; the request is dispatched: its replica has one more and awaits what it computes. */
 static uint32_t give(struct kw_balancer *b, const uint64_t *hash, uint32_t n, uint32_t tokens)
 {
-    uint32_t r = kw_balancer_pick(b, (struct kw_prefix){ hash, n, 100, tokens }, &rng);
+    uint32_t r = kw_balancer_pick(b, (struct kw_prefix){ hash, n, 100, tokens, 0 }, &rng);
     CHECK(kw_balancer_up(b, r, NULL) == KW_OK);
     kw_balancer_awaits(b, r, b->computes);
     return r;
@@ -310,7 +310,7 @@ static void a_prefix_is_forgotten_and_not_followed_anywhere(void)
 {
     struct kw_balancer b;
     const uint64_t chat[] = { 11, 12 };
-    const struct kw_prefix prompt = { chat, 2, 100, 200 };
+    const struct kw_prefix prompt = { chat, 2, 100, 200, 0 };
     begin(&b, KW_BALANCE_PREFIX, UINT32_MAX, 2);
     b.room_tokens = 1000;
     CHECK(give(&b, chat, 2, 200) == 0);

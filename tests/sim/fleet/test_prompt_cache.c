@@ -12,7 +12,7 @@ static const struct kw_cache_rule explicit_ = { KW_CACHE_EXPLICIT, 1024, 1, 300 
 
 static struct kw_prefix prefix(const uint64_t *hash, uint32_t n)
 {
-    return (struct kw_prefix){ hash, n, 0, 0 };
+    return (struct kw_prefix){ hash, n, 0, 0, 0 };
 }
 
 static void a_prefix_counts_in_steps_from_the_minimum_on(void)
