@@ -7,13 +7,14 @@
 
 enum { WEEKS = 200 };
 
-static void cover(double width[WEEKS_FIGURES], double correlation, uint32_t weeks, uint32_t replications, double least)
+static void cover(double width[WEEKS_FIGURES], double correlation, uint32_t weeks, uint32_t replications,
+                  uint32_t keep_warm, double least)
 {
     double truth[WEEKS_FIGURES];
     uint32_t held[WEEKS_FIGURES];
     struct kw_error err = { "" };
-    const struct weeks_case c = { 7, replications, 0, correlation };
-    CHECK(weeks_truth(truth, NULL, 1400, correlation, 0, &err) == KW_OK);
+    const struct weeks_case c = { 7, replications, keep_warm, correlation };
+    CHECK(weeks_truth(truth, NULL, 1400, correlation, keep_warm, &err) == KW_OK);
     CHECK(weeks_cover(held, width, truth, weeks, &c, NULL, NULL, &err) == KW_OK);
     for (int k = 0; k < WEEKS_FIGURES; k++) {
         printf("%s, correlation %g, -r %u: %u of %u, width %.2f\n", kw_metric_info[weeks_metric[k]].name, correlation,
@@ -28,8 +29,8 @@ static void a_week_holds_the_truth_as_often_as_it_says(void)
 {
     static const double most[WEEKS_FIGURES] = { 0.4, 0.45, 1.1, 0.4 };
     double few[WEEKS_FIGURES], many[WEEKS_FIGURES];
-    cover(few, 0, WEEKS, 8, 0.93);
-    cover(many, 0, WEEKS / 4, 24, 0.88);
+    cover(few, 0, WEEKS, 8, 0, 0.93);
+    cover(many, 0, WEEKS / 4, 24, 0, 0.88);
     for (int k = 0; k < WEEKS_FIGURES; k++) {
         CHECK(few[k] < most[k]);
         CHECK(many[k] > 0.7 * few[k]); /* the root would take 0.57 of it */
@@ -40,7 +41,14 @@ static void a_week_holds_the_truth_as_often_as_it_says(void)
 static void so_it_does_where_days_resemble_the_last(void)
 {
     double width[WEEKS_FIGURES];
-    cover(width, 0.3, WEEKS, 8, 0.9);
+    cover(width, 0.3, WEEKS, 8, 0, 0.9);
+}
+
+/* Three in 100,000 are cold: most weeks have none, and 0 to 0 would hold the truth in few of them. */
+static void a_share_that_most_weeks_show_nothing_of_is_held_too(void)
+{
+    double width[WEEKS_FIGURES];
+    cover(width, 0, WEEKS / 4, 4, 1, 0.86);
 }
 
 int main(void)
@@ -50,6 +58,7 @@ int main(void)
     CHECK_STR(err.msg, "");
     RUN(a_week_holds_the_truth_as_often_as_it_says);
     RUN(so_it_does_where_days_resemble_the_last);
+    RUN(a_share_that_most_weeks_show_nothing_of_is_held_too);
     weeks_close();
     return check_report();
 }

@@ -53,7 +53,7 @@ static const struct kw_log_format formats[] = {
     { "mooncake", "Mooncake JSONL, with prefix-block hashes or without; AIPerf, vLLM",
       "timestamp|input_length|output_length",
       "arrival=timestamp,prompt=input_length,output=output_length,hashes=hash_ids?", .whole = KW_UNIT_MS },
-    { "mooncake-sessions", "Mooncake JSONL of sessions: a turn comes `delay` ms after the answer before it; AIPerf",
+    { "mooncake-sessions", "Mooncake JSONL of sessions: `delay` ms from answer to next turn; AIPerf",
       "session_id|delay|input_length|output_length",
       "arrival=timestamp?,prompt=input_length,output=output_length,hashes=hash_ids?,session=session_id,delay=delay?:ms,"
       "unit=ms",

@@ -85,6 +85,7 @@ struct reading {
     char **part;             /* the same */
     size_t ng;               /* groups; 0 in results that keep no samples of them */
     char **group[4];         /* class, model, deployment of each, region (NULL in results that have none); [n * ng] */
+    uint64_t *arrived;       /* NULL in results that have none */
     uint64_t *group_requests;
     double *group_samples[KW_METRICS]; /* [n * nr * ng], NULL where no group has it */
     double *share;                     /* [n * nr * ng * nd] */
@@ -133,6 +134,7 @@ static void reading_free(struct reading *r)
     for (int k = 0; k < 3; k++) free(r->margin[k]);
     free(r->thin);
     for (int m = 0; m < KW_METRICS; m++) free(r->group_samples[m]);
+    free(r->arrived);
     free(r->group_requests);
     free(r->share);
     free(r->known_to);
@@ -249,6 +251,8 @@ static enum kw_status read_all(struct reading *r, const char *path, struct kw_er
         st = kw_h5_read_n(r->f, "/points/routing", KW_H5_STR, r->n, &r->routing, err);
     if (st == KW_OK) st = kw_h5_read_n(r->f, "/points/grade", KW_H5_STR, r->n, &r->grade, err);
     if (st == KW_OK) st = kw_h5_read_n(r->f, "/points/replications", KW_H5_U32, r->n, &r->replications, err);
+    if (st == KW_OK && kw_h5_exists(r->f, "/points/arrived") > 0)
+        st = kw_h5_read_n(r->f, "/points/arrived", KW_H5_U64, r->n, &r->arrived, err);
     if (st == KW_OK && kw_h5_exists(r->f, "/points/days_df") > 0) {
         st = kw_h5_read_n(r->f, "/points/days_df", KW_H5_F64, r->n, &r->days_df, err);
         if (st == KW_OK) st = kw_h5_read_n(r->f, "/points/widen", KW_H5_F64, r->n, &r->widen, err);
@@ -510,6 +514,7 @@ static enum kw_status fill_point(const struct reading *r, size_t i, const struct
     p->pruned = r->pruned[i];
     for (int m = 0; m < KW_METRICS; m++)
         if (r->end[m][0]) p->m[m] = (struct kw_estimate){ NAN, r->end[m][0][i], r->end[m][1][i] };
+    if (r->arrived) p->arrived = r->arrived[i];
     if (r->days_df) p->variation = (struct kw_variation){ r->days_df[i], r->widen[i] };
     int grade = 0;
     while (kw_grade_name[grade] && strcmp(kw_grade_name[grade], r->grade[i])) grade++;

@@ -379,16 +379,29 @@ static enum kw_scale scale_of(enum kw_metric m)
     }
 }
 
-/* Of one metric in rows of KW_METRICS, `stride` figures apart. Without t a percentile keeps the interval it has. */
+/* Shares of the requests that arrived. (Those for adapters alone are not counted apart: their interval is as wide as all
+ * requests tell, at the least.) */
+static bool of_requests(enum kw_metric m)
+{
+    return m == KW_METRIC_COLD_FRACTION || m == KW_METRIC_ADAPTER_COLD || m == KW_METRIC_ERROR_FRACTION ||
+           m == KW_METRIC_ATTAINMENT;
+}
+
+/* Of one metric in rows of KW_METRICS, `stride` figures apart, of `arrived` requests over all replications. Without t a
+ * percentile keeps the interval it has. */
 static struct kw_estimate estimate(const struct kw_point *p, enum kw_metric m, const double *x, size_t stride,
-                                   const struct kw_percentiles *t, const struct kw_estimate *now)
+                                   uint64_t arrived, const struct kw_percentiles *t, const struct kw_estimate *now)
 {
     static const double level[] = { 0.50, 0.95, 0.99 };
-    if (!kw_metric_is_percentile(m)) return kw_stats_interval(x, p->replications, stride, scale_of(m), &p->variation);
+    double requests = (double)arrived / p->replications;
+    if (!kw_metric_is_percentile(m)) {
+        struct kw_estimate e = kw_stats_interval(x, p->replications, stride, scale_of(m), &p->variation);
+        return of_requests(m) ? kw_stats_share(e, requests) : e;
+    }
     if (!t) return (struct kw_estimate){ *x, now->lo, now->hi };
     int k = m - KW_METRIC_TTFT_P50;
-    return kw_stats_percentile(*x, level[k % 3], &t->ranks[k / 3], &t->place[0][k], p->replications, KW_PERCENTILES,
-                               &p->variation);
+    return kw_stats_percentile(*x, level[k % 3], &t->ranks[k / 3], &t->place[0][k], requests, p->replications,
+                               KW_PERCENTILES, &p->variation);
 }
 
 static enum kw_status too_dear(struct kw_error *err)
@@ -447,7 +460,7 @@ static void finish_groups(struct kw_point *p, const struct kw_slo *slo)
     for (uint32_t i = 0; i < p->n_groups; i++)
         for (int m = 0; m < KW_METRICS; m++)
             p->group[i].m[m] = estimate(p, (enum kw_metric)m, &p->group_sample[i][m], (size_t)p->n_groups * KW_METRICS,
-                                        p->group[i].percentiles, &p->group[i].m[m]);
+                                        p->group[i].arrived, p->group[i].percentiles, &p->group[i].m[m]);
 }
 
 /* Which class and model misses which objective by most: "ttft_p99_s 61.2 > 2 (batch)"; "" where none does. */
@@ -575,7 +588,7 @@ enum kw_status kw_point_finish(struct kw_point *p, const struct kw_tariff *tarif
     p->one_off = kw_bills_one_off(bill_of, tariff, p->n);
     finish_groups(p, slo);
     for (int k = 0; k < KW_METRICS; k++) {
-        p->m[k] = estimate(p, (enum kw_metric)k, &p->sample[0][k], KW_METRICS, p->percentiles, &p->m[k]);
+        p->m[k] = estimate(p, (enum kw_metric)k, &p->sample[0][k], KW_METRICS, p->arrived, p->percentiles, &p->m[k]);
         if (p->m[k].lo < 0 && p->m[k].value >= 0) p->m[k].lo = 0; /* no figure is negative, whatever Student says */
     }
     p->drawn = p->replications - 1;

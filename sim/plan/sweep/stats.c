@@ -8,6 +8,7 @@ struct figures {
     const double *a, *b;
     size_t n, stride;
     enum kw_scale scale;
+    double luck; /* of s^2, what days have no part in */
 };
 
 static double figure(const struct figures *f, size_t i)
@@ -42,7 +43,8 @@ static double half_width(const struct figures *f, const struct kw_variation *v)
         squares += off * (h - mean);
     }
     if (n < 2 || !isfinite(squares)) return NAN;
-    double s = sqrt(fmax(squares, 0) / (n - 1)), df = 1 / (1 - (1 - 1 / v->df) * (1 - 1 / (n - 1)));
+    double s = sqrt(fmax(squares, 0) / (n - 1)), of_days = s > 0 ? fmax(1 - f->luck / (s * s), 0) : 0,
+           df = 1 / (1 - (1 - of_days * of_days / v->df) * (1 - 1 / (n - 1)));
     return gsl_cdf_tdist_Pinv(0.975, df) * v->widen * s;
 }
 
@@ -60,22 +62,32 @@ static struct kw_estimate interval(struct figures f, const struct kw_variation *
 struct kw_estimate kw_stats_interval(const double *x, size_t n, size_t stride, enum kw_scale scale,
                                      const struct kw_variation *v)
 {
-    return interval((struct figures){ NULL, x, n, stride, scale }, v);
+    return interval((struct figures){ NULL, x, n, stride, scale, 0 }, v);
 }
 
 struct kw_estimate kw_stats_paired(const double *a, const double *b, size_t n, size_t stride,
                                    const struct kw_variation *v)
 {
-    return interval((struct figures){ a, b, n, stride, KW_SCALE_LINEAR }, v);
+    return interval((struct figures){ a, b, n, stride, KW_SCALE_LINEAR, 0 }, v);
 }
 
 struct kw_estimate kw_stats_percentile(double value, double p, const struct kw_ranks *ranks, const double *place,
-                                       size_t n, size_t stride, const struct kw_variation *v)
+                                       double requests, size_t n, size_t stride, const struct kw_variation *v)
 {
-    struct figures f = { NULL, place, n, stride, KW_SCALE_LINEAR };
+    struct figures f = { NULL, place, n, stride, KW_SCALE_LINEAR, requests > 0 ? 1 / (4 * requests) : 0 };
     double half = half_width(&f, v), h = kw_ranks_place_of(p);
     if (!isfinite(value) || isnan(half)) return (struct kw_estimate){ value, NAN, NAN };
     if (half == 0) return (struct kw_estimate){ value, value, value };
     return (struct kw_estimate){ value, fmin(value, kw_ranks_value(ranks, h + half)),
                                  fmax(value, kw_ranks_value(ranks, h - half)) };
+}
+
+struct kw_estimate kw_stats_share(struct kw_estimate e, double n)
+{
+    bool most = e.value > 0.5;
+    double k = n * (most ? 1 - e.value : e.value);
+    if (isnan(e.lo) || !(n > 0) || !(k <= KW_STATS_FEW)) return e;
+    double lo = k > 0 ? gsl_cdf_chisq_Pinv(0.025, 2 * k) / (2 * n) : 0,
+           hi = fmin(gsl_cdf_chisq_Pinv(0.975, 2 * k + 2) / (2 * n), 1);
+    return (struct kw_estimate){ e.value, fmin(e.lo, most ? 1 - hi : lo), fmax(e.hi, most ? 1 - lo : hi) };
 }

@@ -45,8 +45,18 @@ struct kw_estimate kw_stats_paired(const double *a, const double *b, size_t n, s
 
 /* The same of the p-quantile of a time, value on the trace itself: ranks the trace's own, place[stride], ... where that
  * value stands among the requests of each replicate (kw_ranks_place); place[0] is not read. Within the shortest and the
- * longest of the trace. */
+ * longest of the trace. 1 / (4 requests) of s^2 is the sampling of that many requests (of one replicate; Anscombe,
+ * Biometrika 35 (1948), 246), of which few days know as much as many: df is divided by the square of what is left of
+ * s^2 (Satterthwaite). */
 struct kw_estimate kw_stats_percentile(double value, double p, const struct kw_ranks *ranks, const double *place,
-                                       size_t n, size_t stride, const struct kw_variation *v);
+                                       double requests, size_t n, size_t stride, const struct kw_variation *v);
+
+/* At least as wide as a count tells: a share of n requests (value, of the trace itself) of which up to KW_STATS_FEW have
+ * it, or have it not. A trace without one cold request does not say that there are none, though all drawings of its days
+ * agree. Such counts are about Poisson, so with k of n the bounds are chi2(0.025, 2k) / 2n and chi2(0.975, 2k + 2) / 2n:
+ * 0 of 1000 is 0 to 0.37 %. Requests that have it together tell less than that. No interval stays none.
+ * Source: Garwood, Biometrika 28 (1936), 437. */
+#define KW_STATS_FEW 30
+struct kw_estimate kw_stats_share(struct kw_estimate e, double n);
 
 #endif

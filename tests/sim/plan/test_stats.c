@@ -66,6 +66,33 @@ static void what_cannot_be_estimated_is_no_interval(void)
     CHECK(e.lo == 5 && e.hi == 5);
 }
 
+/* 0 of 1000 and 3 of 1000 as in tables of the Poisson mean (Garwood 1936; Pearson & Hartley, table 40: 3.69; 0.619, 8.77). */
+static void a_trace_without_one_says_not_that_there_are_none(void)
+{
+    struct kw_estimate e = kw_stats_share((struct kw_estimate){ 0, 0, 0 }, 1000);
+    CHECK(e.value == 0 && e.lo == 0);
+    CHECK_NEAR(e.hi, 3.69e-3, 5e-6);
+    e = kw_stats_share((struct kw_estimate){ 0.003, 0.002, 0.004 }, 1000);
+    CHECK_NEAR(e.lo, 0.619e-3, 5e-7);
+    CHECK_NEAR(e.hi, 8.77e-3, 5e-6);
+    struct kw_estimate not = kw_stats_share((struct kw_estimate){ 0.997, 0.996, 0.998 }, 1000);
+    CHECK(not .value == 0.997);
+    CHECK_NEAR(1 - not .hi, e.lo, 1e-12);
+    CHECK_NEAR(1 - not .lo, e.hi, 1e-12);
+    CHECK_NEAR(kw_stats_share((struct kw_estimate){ 1, 1, 1 }, 1000).lo, 1 - 3.69e-3, 5e-6);
+    e = kw_stats_share((struct kw_estimate){ 0.003, 0, 0.02 }, 1000); /* days that differ by more stay as they are */
+    CHECK(e.lo == 0 && e.hi == 0.02);
+    e = kw_stats_share((struct kw_estimate){ 0.031, 0.030, 0.032 }, 1000);
+    CHECK(e.lo == 0.030 && e.hi == 0.032);
+    e = kw_stats_share((struct kw_estimate){ 0, 0, 0 }, 2); /* no share is above 1 */
+    CHECK(e.hi == 1);
+    e = kw_stats_share((struct kw_estimate){ 0, NAN, NAN }, 1000);
+    CHECK(e.value == 0 && isnan(e.lo) && isnan(e.hi));
+    e = kw_stats_share((struct kw_estimate){ 0, 0, 0 }, 0);
+    CHECK(e.hi == 0);
+    CHECK(isnan(kw_stats_share((struct kw_estimate){ NAN, NAN, NAN }, 0).value));
+}
+
 static void pairs_cancel_what_they_share(void)
 {
     double a[8], b[8];
@@ -123,12 +150,35 @@ static void a_percentile_is_as_sure_as_its_rank(void)
     CHECK_NEAR(kw_ranks_value(&r, 4), 0.1, 1e-4);
     double surely[] = { NAN, 0.21, 0.23, 0.21, 0.23, 0.21, 0.23, 0.22 }, hardly[8] = { NAN };
     for (int i = 1; i < 8; i++) hardly[i] = 0.22 + (surely[i] - 0.22) * 4;
-    struct kw_estimate e = kw_stats_percentile(60, 0.95, &r, surely, 8, 1, &(struct kw_variation){ 6, 1 });
+    struct kw_estimate e = kw_stats_percentile(60, 0.95, &r, surely, 1e6, 8, 1, &(struct kw_variation){ 6, 1 });
     CHECK(e.value == 60 && e.lo > 59.9 && e.hi >= 60 && e.hi < 60.1); /* 4 to 6 % are slower: all are cold */
-    e = kw_stats_percentile(60, 0.95, &r, hardly, 8, 1, &(struct kw_variation){ 6, 1 });
+    e = kw_stats_percentile(60, 0.95, &r, hardly, 1e6, 8, 1, &(struct kw_variation){ 6, 1 });
     CHECK(e.lo < 0.11 && e.hi < 60.1); /* up to 14 %: warm ones too */
-    e = kw_stats_percentile(60, 0.95, &r, hardly, 8, 1, &(struct kw_variation){ 0, 1 });
+    e = kw_stats_percentile(60, 0.95, &r, hardly, 1e6, 8, 1, &(struct kw_variation){ 0, 1 });
     CHECK(e.value == 60 && isnan(e.lo) && isnan(e.hi));
+    kw_hist_free(&h);
+}
+
+/* Half of the spread, or all of it, is the sampling of requests: 1 - 1/v = (1 - (1/2)^2 / 6)(1 - 1/7), and v = 7. */
+static void days_do_not_tell_what_a_sample_errs_by(void)
+{
+    struct kw_hist h;
+    struct kw_ranks r;
+    CHECK(kw_hist_init(&h, NULL) == KW_OK);
+    for (kw_ns ms = 1; ms <= 1000; ms++) kw_hist_add(&h, ms * 1000000, 1);
+    kw_ranks_init(&r, &h, 1e-9);
+    double place[9] = { NAN }, mid = kw_ranks_place_of(0.5), s = 0.1 * sqrt(8.0 / 7);
+    for (int i = 1; i < 9; i++) place[i] = mid + (i % 2 ? 0.1 : -0.1);
+    static const struct {
+        double part, v;
+    } row[] = { { 0.5, 5.6 }, { 1, 7 }, { 2, 7 } };
+    for (int i = 0; i < 3; i++) {
+        struct kw_estimate e = kw_stats_percentile(0.5, 0.5, &r, place, 1 / (4 * row[i].part * s * s), 9, 1,
+                                                   &(struct kw_variation){ 6, 1 });
+        double half = gsl_cdf_tdist_Pinv(0.975, row[i].v) * s;
+        CHECK_NEAR(e.hi, kw_ranks_value(&r, mid - half), 1e-9);
+        CHECK_NEAR(e.lo, kw_ranks_value(&r, mid + half), 1e-9);
+    }
     kw_hist_free(&h);
 }
 
@@ -270,8 +320,10 @@ int main(void)
     RUN(scales_keep_figures_in_their_range);
     RUN(what_cannot_be_estimated_is_no_interval);
     RUN(pairs_cancel_what_they_share);
+    RUN(a_trace_without_one_says_not_that_there_are_none);
     RUN(few_days_and_few_replicates_hold_what_they_say);
     RUN(a_percentile_is_as_sure_as_its_rank);
+    RUN(days_do_not_tell_what_a_sample_errs_by);
     RUN(drawings_have_the_variance_of_a_mean);
     RUN(days_that_resemble_the_last_vary_more);
     RUN(two_weeks_have_no_bias_of_a_common_mean);
