@@ -163,9 +163,9 @@ install: all ## program, plugin, man page, completions and examples to PREFIX=/u
 	@mkdir -p $(DESTDIR)$(PREFIX)/share/doc/keepwarm/examples
 	install -m644 sim/io/scenario/scenario.example.json sim/io/scenario/scenario.schema.json $(DESTDIR)$(PREFIX)/share/doc/keepwarm/examples
 	$B/keepwarm init > $(DESTDIR)$(PREFIX)/share/doc/keepwarm/examples/scenario.commented.json
-kernels: $B/tests/calibrate/make_kernels $B/tests/calibrate/make_operator_tables ## rewrite calibrate/data/kernels.json, gemm.json and experts.json from the published tables in KEEPWARM_DATA
+kernels: $B/tests/calibrate/make_kernels $B/tests/calibrate/make_operator_tables ## rewrite calibrate/data/kernels.json, gemm.json and experts*.json from the published tables in KEEPWARM_DATA
 	$B/tests/calibrate/make_kernels $${KEEPWARM_DATA:-../shared/data} > $B/kernels.json && mv $B/kernels.json calibrate/data/kernels.json
-	for t in gemm experts; do $B/tests/calibrate/make_operator_tables $${KEEPWARM_DATA:-../shared/data} $$t > $B/$$t.json && \
+	for t in gemm experts experts-balanced; do $B/tests/calibrate/make_operator_tables $${KEEPWARM_DATA:-../shared/data} $$t > $B/$$t.json && \
 	  mv $B/$$t.json calibrate/data/$$t.json || exit 1; done
 
 profiles: $B/tests/calibrate/make_profiles ## rewrite calibrate/data/profiles from the published tables in KEEPWARM_DATA

@@ -36,26 +36,32 @@ static enum kw_status read_row(struct kw_jnode n, void *to, struct kw_error *err
     return st;
 }
 
-static struct kw_expert_row rows[2048];
-static struct kw_table table = { .path = "calibrate/data/experts.json",
-                                 .key = "experts",
-                                 .read = read_row,
-                                 .rows = rows,
-                                 .size = sizeof *rows,
-                                 .cap = sizeof rows / sizeof *rows,
-                                 .lock = PTHREAD_MUTEX_INITIALIZER };
+#define ROWS 2048
+static struct kw_expert_row rows[KW_EXPERTS_ROUTINGS][ROWS];
+#define TABLE(routing, file)                                                                                           \
+    [routing] = { .path = file,                                                                                        \
+                  .key = "experts",                                                                                    \
+                  .read = read_row,                                                                                    \
+                  .rows = rows[routing],                                                                               \
+                  .size = sizeof **rows,                                                                               \
+                  .cap = ROWS,                                                                                         \
+                  .lock = PTHREAD_MUTEX_INITIALIZER }
+static struct kw_table table[KW_EXPERTS_ROUTINGS] = { TABLE(KW_EXPERTS_POWER_LAW, "calibrate/data/experts.json"),
+                                                      TABLE(KW_EXPERTS_BALANCED,
+                                                            "calibrate/data/experts-balanced.json") };
 
-enum kw_status kw_expert_table_load(struct kw_error *err)
+enum kw_status kw_expert_table_load(enum kw_expert_routing routing, struct kw_error *err)
 {
-    return kw_table_load(&table) ? KW_OK : kw_fail(err, KW_ENOMEM, "out of memory");
+    return kw_table_load(&table[routing]) ? KW_OK : kw_fail(err, KW_ENOMEM, "out of memory");
 }
 
 const struct kw_expert_row *kw_expert_row_find(const struct kw_gpu_spec *gpu, const struct kw_model_shape *m,
-                                               const char *precision, uint32_t tp, uint32_t ep)
+                                               const char *precision, uint32_t tp, uint32_t ep,
+                                               enum kw_expert_routing routing)
 {
-    size_t n = kw_table_load(&table);
+    size_t n = kw_table_load(&table[routing]);
     for (size_t i = 0; i < n; i++) {
-        const struct kw_expert_row *r = &rows[i];
+        const struct kw_expert_row *r = &rows[routing][i];
         if (r->hidden == m->hidden && r->width == m->experts.width && r->active == m->experts.active &&
             r->n == m->experts.n && r->tp == tp && r->ep == ep && !strcmp(r->gpu, gpu->name) &&
             !strcmp(r->precision, precision))

@@ -59,7 +59,10 @@ static enum kw_status by_laws(struct kw_profile *out, const struct kw_model_shap
                               struct kw_error *err)
 {
     uint32_t tp = split->tp;
-    struct kw_profile p = { .tp = tp, .dp = split->apart ? split->dp : 1, .ep = split->ep };
+    struct kw_profile p = { .tp = tp,
+                            .dp = split->apart ? split->dp : 1,
+                            .ep = split->ep,
+                            .routing = m->experts.n ? split->routing : KW_EXPERTS_POWER_LAW };
     struct kw_link link = { .gpus = 0 }, exchange = { .gpus = 0 };
     *out = (struct kw_profile){ 0 };
     if (isnan(kw_model_weight_bytes(m, precision)) || !runs(gpu, precision))
@@ -88,8 +91,11 @@ static enum kw_status by_laws(struct kw_profile *out, const struct kw_model_shap
     kw_profile_put_link(&p, link.gpus ? &link : &exchange);
     p.steps = (struct kw_provenance){ .grade = KW_GRADE_ESTIMATED, .date = "2026-11-30" };
     snprintf(p.steps.source, sizeof p.steps.source,
-             "shape, data sheet, kernels of %s%s, host of %.10s; error: of 9 in 10 published servers", laws->from,
-             m->experts.n ? ", experts" : "", engine);
+             "shape, data sheet, kernels of %.54s%s, host of %.10s; error: of 9 in 10 published servers", laws->from,
+             !m->experts.n                           ? ""
+             : split->routing == KW_EXPERTS_BALANCED ? ", balanced experts"
+                                                     : ", experts",
+             engine);
     p.weakest = KW_GRADE_ESTIMATED;
     *out = p;
     return KW_OK;
@@ -130,7 +136,7 @@ static enum kw_status add(struct kw_profiles *made, const struct kw_profiles *al
 
 /* On every GPU, in the precisions of the checkpoint, and tp 1, 2, 4 and 8: of dp ranks, with experts whole or sliced. */
 static enum kw_status add_each(struct kw_profiles *made, const struct kw_profiles *all, const struct kw_model_shape *m,
-                               uint32_t dp, bool whole, struct kw_error *err)
+                               uint32_t dp, bool whole, enum kw_expert_routing routing, struct kw_error *err)
 {
     struct kw_kernel_laws laws;
     const char *wide[] = { "bf16", "fp16", "fp8", NULL }, *own[] = { kw_model_own_precision(m), NULL };
@@ -140,7 +146,9 @@ static enum kw_status add_each(struct kw_profiles *made, const struct kw_profile
         st = kw_kernel_laws_of(&laws, kw_gpu_at(g), err);
         for (size_t k = 0; precisions[k]; k++)
             for (uint32_t tp = 1; tp <= 8 && st == KW_OK; tp *= 2) {
-                const struct kw_split split = { .tp = tp, .dp = dp, .ep = whole ? tp * dp : 1, .apart = dp > 1 };
+                const struct kw_split split = {
+                    .tp = tp, .dp = dp, .ep = whole ? tp * dp : 1, .apart = dp > 1, .routing = routing
+                };
                 if (!whole || tp * dp > 1) st = add(made, all, m, kw_gpu_at(g), &laws, precisions[k], &split, err);
             }
     }
@@ -162,21 +170,23 @@ static enum kw_status join(struct kw_profiles *all, struct kw_profiles *made, en
 }
 
 enum kw_status kw_on_the_spot_groups(struct kw_profiles *all, const struct kw_model_shape *m, const uint32_t *dp,
-                                     size_t n_dp, const uint32_t *ep, size_t n_ep, struct kw_error *err)
+                                     size_t n_dp, const uint32_t *ep, size_t n_ep, enum kw_expert_routing routing,
+                                     struct kw_error *err)
 {
     struct kw_profiles made = { 0 };
     enum kw_status st = KW_OK;
     for (size_t i = 0; i < n_dp && m->experts.n && st == KW_OK; i++) {
         bool sliced = n_ep ? lists(ep, n_ep, 1) : false, whole = n_ep > (size_t)sliced || (!n_ep && dp[i] > 1);
-        if (dp[i] > 1 && sliced) st = add_each(&made, all, m, dp[i], false, err);
-        if (whole && st == KW_OK) st = add_each(&made, all, m, dp[i], true, err);
+        if (dp[i] > 1 && sliced) st = add_each(&made, all, m, dp[i], false, routing, err);
+        if (whole && st == KW_OK) st = add_each(&made, all, m, dp[i], true, routing, err);
     }
     return join(all, &made, st, err);
 }
 
-enum kw_status kw_on_the_spot_all(struct kw_profiles *all, const struct kw_model_shape *m, struct kw_error *err)
+enum kw_status kw_on_the_spot_all(struct kw_profiles *all, const struct kw_model_shape *m,
+                                  enum kw_expert_routing routing, struct kw_error *err)
 {
     struct kw_profiles made = { 0 };
-    enum kw_status st = add_each(&made, all, m, 1, false, err);
+    enum kw_status st = add_each(&made, all, m, 1, false, routing, err);
     return join(all, &made, st, err);
 }

@@ -19,10 +19,12 @@ enum kw_status kw_on_the_spot(struct kw_profile *out, const struct kw_model_shap
                               const char *precision, const struct kw_split *split, struct kw_error *err);
 /* Adds those of every GPU of the table, tp 1, 2, 4 and 8 and precision that the checkpoint runs in (its own; of one in 16
  * bits fp8 too, and fp16 where there is no bf16), as far as they fit and *all has none of that combination, or a user's alone. */
-enum kw_status kw_on_the_spot_all(struct kw_profiles *all, const struct kw_model_shape *m, struct kw_error *err);
+enum kw_status kw_on_the_spot_all(struct kw_profiles *all, const struct kw_model_shape *m,
+                                  enum kw_expert_routing routing, struct kw_error *err);
 /* Adds, of a model with experts, those of dp ranks (each of n_dp) by the same tp and precisions, with experts whole or sliced as
  * n_ep names them; n_ep 0: whole where dp is above 1. Likewise. */
 enum kw_status kw_on_the_spot_groups(struct kw_profiles *all, const struct kw_model_shape *m, const uint32_t *dp,
-                                     size_t n_dp, const uint32_t *ep, size_t n_ep, struct kw_error *err);
+                                     size_t n_dp, const uint32_t *ep, size_t n_ep, enum kw_expert_routing routing,
+                                     struct kw_error *err);
 
 #endif

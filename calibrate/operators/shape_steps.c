@@ -351,9 +351,10 @@ enum kw_status kw_shape_steps(struct kw_step_tables *t, const struct kw_model_sh
                      .experts = kind_of(m, precision, KW_PART_EXPERTS),
                      .wide = { .bytes = 2, .precision = "bf16" } };
     for (int k = 0; k < KW_GEMM_KINDS; k++) j.of_table[k] = kw_served_of_table(gpu->name, (enum kw_gemm_kind)k);
-    enum kw_status st = m->experts.n ? kw_expert_table_load(err) : KW_OK;
+    enum kw_status st = m->experts.n ? kw_expert_table_load(split->routing, err) : KW_OK;
     if (st != KW_OK) return st;
-    if (m->experts.n) j.row = kw_expert_row_find(gpu, m, j.experts.precision, gpus / split->ep, split->ep);
+    if (m->experts.n)
+        j.row = kw_expert_row_find(gpu, m, j.experts.precision, gpus / split->ep, split->ep, split->routing);
     st = put_dense(t, &j, err);
     if (st == KW_OK) st = put_head(t, &j, err);
     if (st == KW_OK) st = put_decode(t, &j, err);

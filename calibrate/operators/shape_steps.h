@@ -16,6 +16,7 @@
  * over GPUs: struct kw_split. Experts are split over all tp dp GPUs, ep of them by whole experts and the rest by width. */
 #ifndef KW_CALIBRATE_OPERATORS_SHAPE_STEPS_H
 #define KW_CALIBRATE_OPERATORS_SHAPE_STEPS_H
+#include "calibrate/operators/expert_table.h"
 #include "calibrate/operators/kernel_laws.h"
 #include "calibrate/profile/link.h"
 
@@ -31,6 +32,7 @@ struct kw_split {
     bool kv_fp8;         /* KV cache in 8 bits */
     bool apart;          /* of dp above 1 */
     const char *engine;  /* whose host time a profile gets: "vllm" where NULL */
+    enum kw_expert_routing routing;
 };
 
 /* link: over tp dp GPUs, over tp where `apart`, not read where that is 1; exchange: over dp GPUs, read where `apart`. KW_ERANGE: heads do not split over tp. t is empty on

@@ -17,6 +17,10 @@
 #define MAX_STEP_US 1e9 /* no single table entry above 1000 s */
 #define Z95 1.644853626951473
 
+const char *const kw_expert_routing_name[] = {
+    [KW_EXPERTS_POWER_LAW] = "power_law_1.2", [KW_EXPERTS_BALANCED] = "balanced", [KW_EXPERTS_ROUTINGS] = NULL
+};
+
 /* How far below the data-sheet bound a table may lie before it is refused: data sheets round, and so do we. */
 #define PHYSICS_SLACK 0.99
 

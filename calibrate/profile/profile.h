@@ -5,6 +5,7 @@
 #define KW_CALIBRATE_PROFILE_PROFILE_H
 #include <stdbool.h>
 #include <stddef.h>
+#include "calibrate/profile/expert_routing.h"
 #include "calibrate/profile/link.h"
 #include "calibrate/profile/model.h"
 #include "calibrate/profile/parallel.h"
@@ -34,8 +35,9 @@ struct kw_profile {
     double drift;    /* measured: largest |drift| of the anchor over the run, 0.02 = 2 % */
     bool unsteady;   /* points were measured while it had drifted by more than 2 %: trust it less */
     /* Not in the file: */
-    char file[256], sha256[65]; /* where it was read from and what stood there; "" for one built in */
-    unsigned set_aside;         /* kw_profiles_other_grades when it joined a kw_profiles */
+    char file[256], sha256[65];     /* where it was read from and what stood there; "" for one built in */
+    unsigned set_aside;             /* kw_profiles_other_grades when it joined a kw_profiles */
+    enum kw_expert_routing routing; /* what its experts are of, where it was made here */
 };
 
 /* Refuses what is not physical: negative times, decode faster than weight_bytes / (tp * bandwidth), KV + weights

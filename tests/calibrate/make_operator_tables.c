@@ -1,6 +1,6 @@
-/* tests/calibrate/make_operator_tables.c - part of `make kernels`: writes calibrate/data/gemm.json and experts.json anew from
+/* tests/calibrate/make_operator_tables.c - part of `make kernels`: writes calibrate/data/gemm.json, experts*.json anew from
  * aiconfigurator's operator tables (DATA_DIR/aic, SOURCES.md there).
- * Usage: make_operator_tables DATA_DIR gemm|experts >calibrate/data/... */
+ * Usage: make_operator_tables DATA_DIR gemm|experts|experts-balanced >calibrate/data/... */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -248,12 +248,17 @@ static enum kw_status put_experts(const char *dir, const char *distribution, str
 int main(int argc, char **argv)
 {
     struct kw_error err = { .msg = "" };
-    if (argc != 3 || (strcmp(argv[2], "gemm") && strcmp(argv[2], "experts"))) {
-        fprintf(stderr, "usage: make_operator_tables DATA_DIR gemm|experts >calibrate/data/...\n");
+    enum kw_status st;
+    if (argc == 3 && !strcmp(argv[2], "gemm")) {
+        st = put_products(argv[1], &err);
+    } else if (argc == 3 && !strcmp(argv[2], "experts")) {
+        st = put_experts(argv[1], kw_expert_routing_name[KW_EXPERTS_POWER_LAW], &err);
+    } else if (argc == 3 && !strcmp(argv[2], "experts-balanced")) {
+        st = put_experts(argv[1], kw_expert_routing_name[KW_EXPERTS_BALANCED], &err);
+    } else {
+        fprintf(stderr, "usage: make_operator_tables DATA_DIR gemm|experts|experts-balanced >calibrate/data/...\n");
         return 2;
     }
-    enum kw_status st =
-        strcmp(argv[2], "gemm") ? put_experts(argv[1], "power_law_1.2", &err) : put_products(argv[1], &err);
     if (st != KW_OK) fprintf(stderr, "make_operator_tables: %s\n", err.msg);
     return kw_exit_code(st);
 }

@@ -116,7 +116,7 @@ static void a_step_reads_the_experts_that_its_batch_touches(void)
     const struct kw_model_shape *m = kw_model_find("qwen1.5-moe-a2.7b");
     const struct kw_gpu_spec *g = kw_gpu_find("H100");
     struct kw_kernel_laws laws;
-    CHECK(kw_expert_row_find(g, m, "bf16", 1, 1) == NULL);
+    CHECK(kw_expert_row_find(g, m, "bf16", 1, 1, KW_EXPERTS_POWER_LAW) == NULL);
     CHECK(make(&p, m->name, g->name, "bf16", 1, &err) == KW_OK && kw_kernel_laws_of(&laws, g, &err) == KW_OK);
     double one = kw_curve_at(&p.tables.dense, 1), many = kw_curve_at(&p.tables.dense, 64);
     double expert = 2.0 * 3 * m->hidden * m->experts.width * m->layers;
@@ -187,7 +187,8 @@ static void all_that_fit_are_made(void)
     struct kw_error err = { "" };
     CHECK(kw_profiles_embedded(&all, &err) == KW_OK);
     size_t n = all.n;
-    CHECK(kw_on_the_spot_all(&all, kw_model_find("llama-3.3-70b"), &err) == KW_OK && all.n > n + 30);
+    CHECK(kw_on_the_spot_all(&all, kw_model_find("llama-3.3-70b"), KW_EXPERTS_POWER_LAW, &err) == KW_OK &&
+          all.n > n + 30);
     for (size_t i = n; i < all.n; i++)
         for (size_t k = 0; k < n; k++)
             CHECK(strcmp(all.p[i].gpu, all.p[k].gpu) || strcmp(all.p[i].precision, all.p[k].precision) ||
@@ -195,7 +196,8 @@ static void all_that_fit_are_made(void)
     CHECK(kw_profiles_find(&all, "H100", "llama-3.3-70b", "fp8", 4)->steps.grade == KW_GRADE_PUBLISHED);
     CHECK(kw_profiles_find(&all, "B200", "llama-3.3-70b", "fp8", 4)->steps.grade == KW_GRADE_ESTIMATED);
     n = all.n;
-    CHECK(kw_on_the_spot_all(&all, kw_model_find("gpt-oss-120b"), &err) == KW_OK && all.n > n + 30);
+    CHECK(kw_on_the_spot_all(&all, kw_model_find("gpt-oss-120b"), KW_EXPERTS_POWER_LAW, &err) == KW_OK &&
+          all.n > n + 30);
     for (size_t i = n; i < all.n; i++) {
         CHECK_STR(all.p[i].precision, "mxfp4");
         CHECK(strcmp(all.p[i].gpu, "T4") &&
@@ -203,7 +205,7 @@ static void all_that_fit_are_made(void)
     }
     CHECK(kw_profiles_find(&all, "H100", "gpt-oss-120b", "mxfp4", 1) != NULL);
     n = all.n;
-    CHECK(kw_on_the_spot_all(&all, kw_model_find("gpt-oss-120b"), &err) == KW_OK && all.n == n);
+    CHECK(kw_on_the_spot_all(&all, kw_model_find("gpt-oss-120b"), KW_EXPERTS_POWER_LAW, &err) == KW_OK && all.n == n);
     kw_profiles_free(&all);
 }
 
@@ -257,10 +259,10 @@ static void experts_of_a_known_shape_are_the_tables(void)
 {
     const struct kw_gpu_spec *g = kw_gpu_find("H200");
     const struct kw_model_shape *m = kw_model_find("gpt-oss-120b");
-    const struct kw_expert_row *two = kw_expert_row_find(g, m, "mxfp4", 2, 1);
+    const struct kw_expert_row *two = kw_expert_row_find(g, m, "mxfp4", 2, 1, KW_EXPERTS_POWER_LAW);
     struct kw_profile p, q;
     struct kw_error err = { "" };
-    CHECK(two && !kw_expert_row_find(g, m, "fp8", 2, 1));
+    CHECK(two && !kw_expert_row_find(g, m, "fp8", 2, 1, KW_EXPERTS_POWER_LAW));
     CHECK_NEAR(kw_expert_row_s(two, 64), two->us[7] * 1e-6, 1e-9);
     CHECK(kw_expert_row_s(two, 50) > kw_expert_row_s(two, 48) && kw_expert_row_s(two, 50) < kw_expert_row_s(two, 64));
     CHECK_NEAR(kw_expert_row_s(two, 32768), 2 * kw_expert_row_s(two, 16384), 1e-9);
@@ -270,7 +272,7 @@ static void experts_of_a_known_shape_are_the_tables(void)
     CHECK(more > 0.9 * table && more < 1.3 * table); /* projections of the tokens come on top */
     const struct kw_split ranks = { .tp = 1, .ep = 2, .dp = 2 };
     CHECK(kw_on_the_spot(&q, m, g, "mxfp4", &ranks, &err) == KW_OK);
-    const struct kw_expert_row *whole = kw_expert_row_find(g, m, "mxfp4", 1, 2);
+    const struct kw_expert_row *whole = kw_expert_row_find(g, m, "mxfp4", 1, 2, KW_EXPERTS_POWER_LAW);
     CHECK(whole != NULL);
     more = kw_curve_at(&q.tables.dense, 32) - kw_curve_at(&q.tables.dense, 8);
     table = m->layers * (kw_expert_row_s(whole, 64) - kw_expert_row_s(whole, 16));
@@ -280,6 +282,36 @@ static void experts_of_a_known_shape_are_the_tables(void)
     kw_profile_free(&q);
     const struct kw_split three = { .tp = 1, .ep = 3, .dp = 3 };
     CHECK(kw_on_the_spot(&q, m, g, "mxfp4", &three, &err) == KW_ERANGE);
+}
+
+/* The difference of two tables of the same GPU; where one has no balanced rows the law stands, which is balanced itself. */
+static void experts_that_all_tokens_choose_alike_have_rows_of_their_own(void)
+{
+    const struct kw_gpu_spec *g = kw_gpu_find("H100"), *old = kw_gpu_find("A100-80");
+    const struct kw_model_shape *m = kw_model_find("gpt-oss-120b"), *coder = kw_model_find("qwen3-30b-a3b");
+    const struct kw_split popular = { .tp = 2, .ep = 1, .dp = 1 },
+                          alike = { .tp = 2, .ep = 1, .dp = 1, .routing = KW_EXPERTS_BALANCED };
+    const struct kw_expert_row *row[] = { kw_expert_row_find(g, m, "mxfp4", 2, 1, KW_EXPERTS_POWER_LAW),
+                                          kw_expert_row_find(g, m, "mxfp4", 2, 1, KW_EXPERTS_BALANCED) };
+    struct kw_profile p, q;
+    struct kw_error err = { "" };
+    CHECK(row[0] && row[1] && row[1]->us[7] > 1.2f * row[0]->us[7]); /* 64 tokens touch more experts */
+    CHECK(kw_on_the_spot(&p, m, g, "mxfp4", &popular, &err) == KW_OK);
+    CHECK(kw_on_the_spot(&q, m, g, "mxfp4", &alike, &err) == KW_OK);
+    CHECK(p.routing == KW_EXPERTS_POWER_LAW && q.routing == KW_EXPERTS_BALANCED);
+    CHECK(strstr(q.steps.source, "balanced experts") && !strstr(p.steps.source, "balanced"));
+    for (int i = 0; i < 8; i++) {
+        double tokens = kw_expert_tokens[i];
+        CHECK_NEAR(kw_curve_at(&q.tables.dense, tokens) - kw_curve_at(&p.tables.dense, tokens),
+                   m->layers * (kw_expert_row_s(row[1], tokens) - kw_expert_row_s(row[0], tokens)), 1e-9);
+    }
+    kw_profile_free(&p);
+    kw_profile_free(&q);
+    CHECK(kw_expert_row_find(old, coder, "bf16", 1, 1, KW_EXPERTS_POWER_LAW));
+    CHECK(!kw_expert_row_find(old, coder, "bf16", 1, 1, KW_EXPERTS_BALANCED));
+    CHECK(kw_on_the_spot(&q, kw_model_find("qwen3-32b"), g, "fp8", &alike, &err) == KW_OK);
+    CHECK(q.routing == KW_EXPERTS_POWER_LAW && !strstr(q.steps.source, "experts")); /* a dense model has none */
+    kw_profile_free(&q);
 }
 
 static enum kw_status make_group(struct kw_profile *p, const char *model, uint32_t tp, uint32_t dp, uint32_t ep,
@@ -312,8 +344,10 @@ static void ranks_share_experts(void)
            of_rank = kw_curve_at(&g->experts, 64);
     CHECK(rank < all && of_rank < all - rank && of_rank > 0.45 * (all - rank));
     const struct kw_gpu_spec *h100 = kw_gpu_find("H100");
-    const struct kw_expert_row *slices = kw_expert_row_find(h100, kw_model_find(name), "bf16", 2, 1),
-                               *halves = kw_expert_row_find(h100, kw_model_find(name), "bf16", 1, 2);
+    const struct kw_expert_row *slices =
+                                   kw_expert_row_find(h100, kw_model_find(name), "bf16", 2, 1, KW_EXPERTS_POWER_LAW),
+                               *halves =
+                                   kw_expert_row_find(h100, kw_model_find(name), "bf16", 1, 2, KW_EXPERTS_POWER_LAW);
     CHECK(slices && halves); /* each its own table: by skewed routing the fullest of two GPUs has more than half */
     for (double all = 64; all <= 4096; all *= 64)
         CHECK_NEAR(kw_curve_at(&s->experts, all) / kw_curve_at(&g->experts, all),
@@ -348,11 +382,17 @@ static void groups_are_made_when_asked_for(void)
     uint32_t dp[] = { 1, 2 }, ep[] = { 1, 2 };
     CHECK(kw_profiles_embedded(&all, &err) == KW_OK);
     size_t n = all.n;
-    CHECK(kw_on_the_spot_groups(&all, kw_model_find("llama-3.1-8b"), dp, 2, NULL, 0, &err) == KW_OK && all.n == n);
-    CHECK(kw_on_the_spot_groups(&all, kw_model_find("qwen3-30b-a3b"), dp, 2, NULL, 0, &err) == KW_OK && all.n > n);
+    CHECK(kw_on_the_spot_groups(&all, kw_model_find("llama-3.1-8b"), dp, 2, NULL, 0, KW_EXPERTS_POWER_LAW, &err) ==
+              KW_OK &&
+          all.n == n);
+    CHECK(kw_on_the_spot_groups(&all, kw_model_find("qwen3-30b-a3b"), dp, 2, NULL, 0, KW_EXPERTS_POWER_LAW, &err) ==
+              KW_OK &&
+          all.n > n);
     for (size_t i = n; i < all.n; i++) CHECK(all.p[i].dp == 2 && all.p[i].ep == 2 * all.p[i].tp);
     n = all.n;
-    CHECK(kw_on_the_spot_groups(&all, kw_model_find("qwen3-30b-a3b"), dp, 1, ep, 2, &err) == KW_OK && all.n > n);
+    CHECK(kw_on_the_spot_groups(&all, kw_model_find("qwen3-30b-a3b"), dp, 1, ep, 2, KW_EXPERTS_POWER_LAW, &err) ==
+              KW_OK &&
+          all.n > n);
     for (size_t i = n; i < all.n; i++) CHECK(all.p[i].dp == 1 && all.p[i].ep == all.p[i].tp && all.p[i].tp > 1);
     CHECK(!kw_profiles_find(&all, "H100", "qwen3-30b-a3b", "bf16", 1)); /* those of one rank are others */
     CHECK(kw_profiles_find_group(&all, "H100", "qwen3-30b-a3b", "bf16", (struct kw_parallel){ 1, 2, 2 }) != NULL);
@@ -375,6 +415,7 @@ int main(void)
     RUN(kernels_of_an_unknown_gpu_are_those_of_its_kind);
     RUN(products_are_read_between_the_grids_points);
     RUN(experts_of_a_known_shape_are_the_tables);
+    RUN(experts_that_all_tokens_choose_alike_have_rows_of_their_own);
     kw_profiles_free(&known);
     return check_report();
 }

@@ -48,7 +48,7 @@ static enum kw_status weeks_open(struct kw_error *err)
     struct kw_choice c;
     enum kw_status st = kw_platforms_embedded(&weeks_platforms, err);
     if (st == KW_OK) st = kw_profiles_embedded(&weeks_profiles, err);
-    if (st == KW_OK) st = kw_on_the_spot_all(&weeks_profiles, kw_model_find("llama-3.1-8b"), err);
+    if (st == KW_OK) st = kw_on_the_spot_all(&weeks_profiles, kw_model_find("llama-3.1-8b"), KW_EXPERTS_POWER_LAW, err);
     if (st != KW_OK) return st;
     const struct kw_platform *p = kw_platforms_find(&weeks_platforms, "modal");
     const struct kw_gpu_offer *gpu = p ? kw_platform_gpu(p, "L4", 1) : NULL;

@@ -21,6 +21,7 @@ struct kw_catalogue {
     struct kw_platforms platforms;
     struct kw_self_managed_all autoscalers; /* that users run */
     struct kw_profiles profiles;
+    enum kw_expert_routing routing; /* of the profiles made here: what the scenario, or the point of its grid, says */
     struct kw_steptimes steptimes;
     struct kw_catalogue_file { /* [n_files], owned */
         char *path;
@@ -73,10 +74,14 @@ enum kw_status kw_catalogue_profile_file(struct kw_catalogue *c, const char *pat
  * it is of one GPU, or does not tell its all-reduces apart, or its model's shape is not known. */
 enum kw_status kw_catalogue_linked(struct kw_catalogue *c, const struct kw_profile *from, const struct kw_link *link,
                                    const struct kw_link *exchange, const struct kw_profile **out, struct kw_error *err);
-/* The profile of a model on `par` of the GPU: one that was offered, else made on the spot and once. KW_ERANGE as
+/* The profile of a model on `par` of the GPU: one that was offered, else made on the spot and once for each routing. KW_ERANGE as
  * kw_on_the_spot, or the model's shape is not known. */
 enum kw_status kw_catalogue_group(struct kw_catalogue *c, const char *gpu, const char *model, const char *precision,
                                   struct kw_parallel par, const struct kw_profile **out, struct kw_error *err);
+/* "expert_routing" of a scenario, or of a point of its grid: which experts the profiles made from here on are of. */
+enum kw_status kw_catalogue_routing(struct kw_catalogue *c, struct kw_jnode root, struct kw_error *err);
+/* Whether p is of c->routing; whoever wrote a file has said so there, and of dense models every one is. */
+bool kw_catalogue_routes(const struct kw_catalogue *c, const struct kw_profile *p);
 /* A profile of which a result file knows no more than these words: it may have been the user's own. Enough to price
  * what was simulated with it, not to simulate. KW_ERANGE: a word is longer than a profile's. */
 enum kw_status kw_catalogue_profile_named(struct kw_catalogue *c, const struct kw_profile_words *w,

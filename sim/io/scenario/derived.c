@@ -53,14 +53,31 @@ enum kw_status kw_catalogue_linked(struct kw_catalogue *c, const struct kw_profi
     return KW_OK;
 }
 
+enum kw_status kw_catalogue_routing(struct kw_catalogue *c, struct kw_jnode root, struct kw_error *err)
+{
+    int routing = KW_EXPERTS_POWER_LAW;
+    enum kw_status st =
+        kw_json_enum_or(kw_json_get(root, "expert_routing"), routing, kw_expert_routing_name, &routing, err);
+    c->routing = (enum kw_expert_routing)routing;
+    return st;
+}
+
+bool kw_catalogue_routes(const struct kw_catalogue *c, const struct kw_profile *p)
+{
+    const struct kw_model_shape *m = kw_model_find(p->model);
+    return p->file[0] || !m || !m->experts.n || p->routing == c->routing;
+}
+
 static enum kw_status make_group(struct kw_profile *p, const char *gpu, const char *model, const char *precision,
-                                 struct kw_parallel par, struct kw_error *err)
+                                 struct kw_parallel par, enum kw_expert_routing routing, struct kw_error *err)
 {
     const struct kw_model_shape *m = kw_model_find(model);
     const struct kw_gpu_spec *g = kw_gpu_find(gpu);
     if (!m) return kw_fail(err, KW_ERANGE, "the shape of %.48s is not known", model);
     if (!g) return kw_fail(err, KW_ERANGE, "nothing is known of the GPU %.24s", gpu);
-    const struct kw_split split = { .tp = par.tp, .dp = par.dp, .ep = par.ep > 1 ? par.ep : 1, .apart = par.dp > 1 };
+    const struct kw_split split = {
+        .tp = par.tp, .dp = par.dp, .ep = par.ep > 1 ? par.ep : 1, .apart = par.dp > 1, .routing = routing
+    };
     return kw_on_the_spot(p, m, g, precision, &split, err);
 }
 
@@ -68,18 +85,19 @@ enum kw_status kw_catalogue_group(struct kw_catalogue *c, const char *gpu, const
                                   struct kw_parallel par, const struct kw_profile **out, struct kw_error *err)
 {
     *out = kw_profiles_find_group(&c->profiles, gpu, model, precision, par);
+    if (*out && !kw_catalogue_routes(c, *out)) *out = NULL;
     for (size_t i = 0; i < c->n_grouped && !*out; i++) {
         const struct kw_profile *p = c->grouped[i];
         if (!strcmp(p->gpu, gpu) && !strcmp(p->model, model) && !strcmp(p->precision, precision) &&
-            kw_parallel_equal(kw_profile_parallel(p), par))
+            kw_parallel_equal(kw_profile_parallel(p), par) && kw_catalogue_routes(c, p))
             *out = p;
     }
     if (*out) return KW_OK;
     struct kw_profile **more = realloc(c->grouped, (c->n_grouped + 1) * sizeof *more);
     if (more) c->grouped = more;
     struct kw_profile *p = calloc(1, sizeof *p);
-    enum kw_status st =
-        more && p ? make_group(p, gpu, model, precision, par, err) : kw_fail(err, KW_ENOMEM, "out of memory");
+    enum kw_status st = more && p ? make_group(p, gpu, model, precision, par, c->routing, err)
+                                  : kw_fail(err, KW_ENOMEM, "out of memory");
     if (st != KW_OK) {
         free(p);
         return st;

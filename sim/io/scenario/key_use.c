@@ -303,6 +303,30 @@ static bool is_served(const struct use *u)
     return false;
 }
 
+static bool has_experts(const char *model)
+{
+    const struct kw_model_shape *m = kw_model_find(model);
+    return m && m->experts.n;
+}
+
+/* A deployment's model, one that a plan asks for, or none is told (a log's own). A file states its own step times. */
+static bool routes_to_experts(const struct use *u)
+{
+    const char *model = NULL;
+    struct kw_jnode more = kw_json_get(kw_json_get(u->object, "candidates"), "substitutes");
+    for (uint32_t d = 0; u->c && d < u->c->n; d++) {
+        const struct kw_profile *p = u->c->choice[d].profile;
+        if (p && !p->file[0] && has_experts(p->model)) return true;
+    }
+    if (u->c) return false;
+    if (kw_json_str(kw_json_get(u->object, "model"), &model, NULL) != KW_OK || has_experts(model)) return true;
+    for (int i = 0; i < kw_json_len(more) && kw_json_is_object(more); i++) {
+        kw_json_member(more, i, &model);
+        if (has_experts(model)) return true;
+    }
+    return false;
+}
+
 static bool substitutes(const struct use *u)
 {
     return u->plan->n_substitutes > 0;
@@ -418,6 +442,7 @@ static const struct row {
     { "trace.from_s", 0, 0, NULL, NULL },
     { "trace.to_s", 0, 0, NULL, NULL },
     { "model", 0, 0, is_served, "deployments that name none of their own" },
+    { "expert_routing", GPUS, 0, routes_to_experts, "models with experts whose step times no file states" },
     { "adapters", 0, 0, NULL, NULL }, /* each pattern matches a model: adapters.c */
     { "adapters[].models", 0, 0, NULL, NULL },
     { "adapters[].base", 0, 0, NULL, NULL },
@@ -827,6 +852,15 @@ static enum kw_status walk(struct kw_jnode object, const char *path, const struc
     return st;
 }
 
+static enum kw_status check_root(struct kw_jnode root, const char *key, struct use *u, struct kw_unused_keys *unused,
+                                 struct kw_error *err)
+{
+    const struct row *r = find_row(key);
+    struct kw_jnode n = kw_json_get(root, key);
+    u->object = root;
+    return !kw_json_present(n) || used(r, u) ? KW_OK : refuse(n, r, u, unused, err);
+}
+
 enum kw_status kw_key_use_candidate(struct kw_jnode root, const struct kw_candidate *c, const struct kw_trace *trace,
                                     struct kw_unused_keys *unused, struct kw_error *err)
 {
@@ -845,11 +879,8 @@ enum kw_status kw_key_use_candidate(struct kw_jnode root, const struct kw_candid
     u.object = kw_json_get(root, "tco");
     for (uint32_t d = 0; d < c->n; d++) u.kinds |= 1u << c->choice[d].platform->kind;
     if (st == KW_OK) st = walk(u.object, "tco", &u, unused, err);
-    u.object = root;
-    const struct row *r = find_row("model");
-    if (st == KW_OK && kw_json_present(kw_json_get(root, "model")) && !used(r, &u))
-        st = refuse(kw_json_get(root, "model"), r, &u, unused, err);
-    return st;
+    if (st == KW_OK) st = check_root(root, "model", &u, unused, err);
+    return st == KW_OK ? check_root(root, "expert_routing", &u, unused, err) : st;
 }
 
 enum kw_status kw_key_use_plan(struct kw_jnode root, const struct kw_plan_options *o, const struct kw_slo *slo,
@@ -858,7 +889,8 @@ enum kw_status kw_key_use_plan(struct kw_jnode root, const struct kw_plan_option
     struct use u = { .object = kw_json_get(root, "candidates"), .plan = o, .slo = slo, .kinds = kinds };
     enum kw_status st = walk(u.object, "candidates", &u, NULL, err);
     u.object = kw_json_get(root, "tco");
-    return st == KW_OK ? walk(u.object, "tco", &u, NULL, err) : st;
+    if (st == KW_OK) st = walk(u.object, "tco", &u, NULL, err);
+    return st == KW_OK ? check_root(root, "expert_routing", &u, NULL, err) : st;
 }
 
 enum kw_status kw_unused_keys_settle(const struct kw_unused_keys *u, struct kw_text *notes, struct kw_error *err)

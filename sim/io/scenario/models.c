@@ -16,7 +16,7 @@ enum kw_status kw_catalogue_model(struct kw_catalogue *c, const char *name, cons
         c->beside |= beside;
         if (st == KW_EINPUT && c->search_path) kw_search_path_nor(c->search_path, name, st, err);
     }
-    return st == KW_OK && *out ? kw_on_the_spot_all(&c->profiles, *out, err) : st;
+    return st == KW_OK && *out ? kw_on_the_spot_all(&c->profiles, *out, c->routing, err) : st;
 }
 
 /* The model that a string names, if there is one. */
@@ -99,7 +99,7 @@ static enum kw_status meet_groups(struct kw_jnode root, struct kw_catalogue *c, 
         else if (kw_json_str_or(kw_json_get(root, "model"), NULL, &name, err) != KW_OK)
             continue;
         const struct kw_model_shape *m = name ? kw_model_find(name) : NULL;
-        if (m) st = kw_on_the_spot_groups(&c->profiles, m, dp, n_dp ? n_dp : 1, ep, n_ep, err);
+        if (m) st = kw_on_the_spot_groups(&c->profiles, m, dp, n_dp ? n_dp : 1, ep, n_ep, c->routing, err);
     }
     return st;
 }
@@ -118,7 +118,8 @@ enum kw_status kw_scenario_models(const struct kw_scenario *s, const struct kw_t
                                   struct kw_error *err)
 {
     struct kw_jnode root = kw_json_root(&s->doc);
-    enum kw_status st = meet(kw_json_get(root, "model"), c, err);
+    enum kw_status st = kw_catalogue_routing(c, root, err);
+    if (st == KW_OK) st = meet(kw_json_get(root, "model"), c, err);
     if (st == KW_OK) st = meet_each(kw_json_get(root, "deployments"), "model", c, err);
     if (st == KW_OK) st = meet_drafts(kw_json_get(root, "deployments"), c, err);
     if (st == KW_OK) st = meet_each(kw_json_get(root, "adapters"), "base", c, err);

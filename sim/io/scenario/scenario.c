@@ -679,12 +679,16 @@ static enum kw_status find_profile(struct kw_jnode o, const struct kw_gpu_offer 
     if (ep > 1 && ep != tp * dp)
         return kw_json_fail(get(o, "ep"), KW_ERANGE, err,
                             "is %u; experts are spread over all %u GPUs (tp dp), or 1: sliced", ep, tp * dp);
-    if (dp > 1 || ep > 1) {
+    *out = kw_profiles_find(&c->profiles, offer->gpu, known_name(model), precision, tp);
+    if (dp > 1 || ep > 1 || (*out && !kw_catalogue_routes(c, *out))) {
         struct kw_error inner;
         st = kw_catalogue_group(c, offer->gpu, known_name(model), precision, par, out, &inner);
-        return st == KW_OK ? st : kw_json_fail(get(o, dp > 1 ? "dp" : "ep"), st, err, "%s", inner.msg);
+        return st == KW_OK ? st
+                           : kw_json_fail(dp > 1   ? get(o, "dp")
+                                          : ep > 1 ? get(o, "ep")
+                                                   : o,
+                                          st, err, "%s", inner.msg);
     }
-    *out = kw_profiles_find(&c->profiles, offer->gpu, known_name(model), precision, tp);
     if (*out) return KW_OK;
     char others[160];
     return kw_json_fail(
@@ -980,7 +984,7 @@ static enum kw_status read_routing(struct kw_jnode o, const struct kw_trace *t, 
  * points share. */
 static bool can_sweep(const char *path)
 {
-    static const char *const heads[] = { "deployments", "model", "routing" };
+    static const char *const heads[] = { "deployments", "model", "routing", "expert_routing" };
     for (size_t i = 0; i < sizeof heads / sizeof *heads; i++) {
         size_t n = strlen(heads[i]);
         if (!strncmp(path, heads[i], n) && (!path[n] || path[n] == '.' || path[n] == '[')) return true;
@@ -1058,8 +1062,9 @@ static enum kw_status read_axes(struct kw_scenario *s, struct kw_error *err)
         if (!kw_json_is_array(values) || kw_json_len(values) == 0)
             return kw_json_fail(values, KW_EPARSE, err, "want a list of values");
         if (!can_sweep(path))
-            return kw_json_fail(values, KW_ERANGE, err,
-                                "want a key of deployments, model or routing: what points may differ in");
+            return kw_json_fail(
+                values, KW_ERANGE, err,
+                "want a key of deployments, model, routing or expert_routing: what points may differ in");
         enum kw_status st = kw_edit_find(&s->doc, path, &target, &inner);
         if (st != KW_OK) return kw_json_fail(values, KW_EPARSE, err, "%s", inner.msg);
         if ((st = none_twice(values, err)) != KW_OK) return st;
@@ -1313,6 +1318,7 @@ enum kw_status kw_scenario_candidate(const struct kw_scenario *s, uint32_t i, st
     struct kw_jnode root = kw_json_root(&doc), list = get(root, "deployments");
     const char *model = NULL;
     READ(kw_json_str_or(get(root, "model"), NULL, &model, err));
+    READ(kw_catalogue_routing(c, root, err));
     int n = kw_json_len(list);
     if (st == KW_OK && (!kw_json_is_array(list) || n == 0))
         st = kw_json_fail(list, KW_EPARSE, err, "want a list of at least one deployment");

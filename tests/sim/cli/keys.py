@@ -188,6 +188,7 @@ KEYS = {
     "deployments[].gpu": does(MODAL, "L4", "H100", wrong=(GROQ,)),
     "deployments[].precision": does(MODAL, "bf16", "fp8", wrong=(GROQ,)),
     "deployments[].tp": does(one(dict(GPU, platform="modal", keep_warm=1, max_replicas=1)), 1, 2, wrong=(GROQ,)),
+    "expert_routing": does(MOE, "power_law_1.2", "balanced", wrong=(MODAL, "balanced")),
     "deployments[].dp": does(MOE, 1, 2, wrong=(GROQ,)),
     "deployments[].ep": does(dict(MOE, deployments=[dict(MOE["deployments"][0], dp=2)]), 1, 2, wrong=(GROQ,)),
     "deployments[].link": does(PAIR, "pcie-5-peer", {"bandwidth_gb_s": "1", "latency_us": "50"}, wrong=(GROQ,)),

@@ -168,7 +168,7 @@ int main(void)
 {
     struct kw_error err = { "" };
     CHECK(kw_platforms_embedded(&platforms, &err) == KW_OK && kw_profiles_embedded(&profiles, &err) == KW_OK);
-    CHECK(kw_on_the_spot_all(&profiles, kw_model_find("llama-3.1-8b"), &err) == KW_OK);
+    CHECK(kw_on_the_spot_all(&profiles, kw_model_find("llama-3.1-8b"), KW_EXPERTS_POWER_LAW, &err) == KW_OK);
     make_trace();
     RUN(a_law_flips_where_it_is_told);
     kw_trace_free(&trace);

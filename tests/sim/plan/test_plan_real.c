@@ -533,7 +533,7 @@ int main(void)
 {
     struct kw_error err = { "" };
     CHECK(kw_platforms_embedded(&platforms, &err) == KW_OK && kw_profiles_embedded(&profiles, &err) == KW_OK);
-    CHECK(kw_on_the_spot_all(&profiles, kw_model_find("llama-3.1-8b"), &err) == KW_OK);
+    CHECK(kw_on_the_spot_all(&profiles, kw_model_find("llama-3.1-8b"), KW_EXPERTS_POWER_LAW, &err) == KW_OK);
     CHECK_STR(err.msg, "");
     for (size_t i = 0; i < platforms.n; i++) /* as if measured with prompts of any length: plans of what is known */
         for (size_t a = 0; a < platforms.p[i].n_apis; a++) platforms.p[i].apis[a].ttft_known_to = 0;

@@ -466,7 +466,7 @@ int main(void)
     steptimes = &st;
     CHECK(kw_zone_load(&utc, "UTC", &err) == KW_OK && kw_platforms_embedded(&platforms, &err) == KW_OK &&
           kw_profiles_embedded(&profiles, &err) == KW_OK);
-    CHECK(kw_on_the_spot_all(&profiles, kw_model_find("llama-3.1-8b"), &err) == KW_OK);
+    CHECK(kw_on_the_spot_all(&profiles, kw_model_find("llama-3.1-8b"), KW_EXPERTS_POWER_LAW, &err) == KW_OK);
     for (size_t i = 0; i < platforms.n; i++) kw_platform_as_of(&platforms.p[i], "2026-05-01");
     RUN(within_three_percent_of_brute_force);
     RUN(levels_and_bound_by_hand);
