@@ -85,6 +85,7 @@ char *kw_flip_text(const struct kw_flip *f, char *buf, size_t size)
         at += (size_t)snprintf(buf + at, size - at, ", as the recommended one misses an objective");
     if (f->noise && at < size) at += (size_t)snprintf(buf + at, size - at, ", as other days alone may make it");
     if (at < size) at += (size_t)snprintf(buf + at, size - at, "; %s", kw_grade_name[f->lever.provenance.grade]);
-    if (f->age_days >= 0 && at < size) snprintf(buf + at, size - at, ", %" PRId64 " days old", f->age_days);
+    if (f->age_days >= 0 && at < size)
+        snprintf(buf + at, size - at, ", %" PRId64 " day%s old", f->age_days, f->age_days == 1 ? "" : "s");
     return buf;
 }
