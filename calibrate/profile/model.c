@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 #include "calibrate/profile/model_config.h"
+#include "calibrate/profile/model_name.h"
 #include "calibrate/profile/table.h"
 #include "sim/core/nearest.h"
 
@@ -16,6 +17,17 @@ static const struct kw_model_shape *called(const struct kw_model_shape *list, si
         for (size_t k = 0; k < NAMES && list[i].hf_name[k][0]; k++)
             if (!strcmp(list[i].hf_name[k], name)) return &list[i];
     }
+    return NULL;
+}
+
+/* One that is published under that name too: an organisation's names before a bare one, which no organisation vouches for. */
+static const struct kw_model_shape *related(const struct kw_model_shape *list, size_t n, const char *name)
+{
+    for (size_t i = 0; i < n; i++)
+        for (size_t k = 0; k < NAMES && list[i].hf_name[k][0]; k++)
+            if (kw_model_names_agree(list[i].hf_name[k], name)) return &list[i];
+    for (size_t i = 0; i < n && !strchr(name, '/'); i++)
+        if (kw_model_names_agree(list[i].name, name)) return &list[i];
     return NULL;
 }
 
@@ -84,8 +96,16 @@ static const struct kw_model_shape *of_file(const char *name)
 
 const struct kw_model_shape *kw_model_find(const char *name)
 {
-    const struct kw_model_shape *m = called(models, kw_table_load(&table), name);
-    return m ? m : of_file(name);
+    size_t n = kw_table_load(&table);
+    const struct kw_model_shape *m = called(models, n, name);
+    if (!m) m = of_file(name);
+    return m || kw_model_is_file(name) ? m : related(models, n, name);
+}
+
+const struct kw_model_shape *kw_model_taken_for(const char *name)
+{
+    const struct kw_model_shape *m = kw_model_find(name);
+    return m && !called(m, 1, name) ? m : NULL;
 }
 
 bool kw_model_is_file(const char *name)

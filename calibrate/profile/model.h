@@ -5,7 +5,10 @@
 #include "calibrate/profile/model_shape.h"
 #include "sim/core/status.h"
 
-const struct kw_model_shape *kw_model_find(const char *name); /* by name or hf_name; NULL when unknown */
+/* By name or hf_name, or by one that agrees with them (model_name.h); NULL when unknown. */
+const struct kw_model_shape *kw_model_find(const char *name);
+/* The same where only the names agree, which users are told; NULL where it is called so, or unknown. */
+const struct kw_model_shape *kw_model_taken_for(const char *name);
 /* The same, or the shape in a file (a name that ends in ".json"), which is known by its path from then on. KW_ERANGE with
  * the nearest known name; KW_EINPUT, KW_EPARSE, KW_ERANGE of a file with its line and key, as kw_model_config_read. */
 enum kw_status kw_model_named(const struct kw_model_shape **out, const char *name, struct kw_error *err);

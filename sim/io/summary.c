@@ -58,7 +58,12 @@ void kw_summary_head(const char *command, const struct kw_scenario *s, const str
              kw_quantity_stretch(span, stretch), kw_quantity_brief(span > 0 ? (double)t->n / span : 0, number),
              kw_text_si(a, (double)in), kw_text_si(b, (double)gen));
     kw_summary_paragraph("", line, out);
+    const struct kw_model_shape *taken = s->model ? kw_model_taken_for(s->model) : NULL;
     if (s->model) kw_summary_paragraph("model", s->model, out);
+    if (taken) {
+        snprintf(line, sizeof line, "taken for %s by its name; its config.json, given instead, says more", taken->name);
+        kw_summary_paragraph("", line, out);
+    }
     if (s->model) logged_models(s->model, t, out);
     struct kw_text objectives = { 0 };
     kw_slo_text_print(&s->slo, &objectives);

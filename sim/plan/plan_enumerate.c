@@ -1199,7 +1199,7 @@ static enum kw_status nothing_left(const struct kw_plan *p, const struct kw_plat
                                    const struct kw_plan_options *o, struct kw_error *err)
 {
     size_t n = profiles->n;
-    char elsewhere[200];
+    char elsewhere[200], hint[KW_NEAREST_HINT];
     for (size_t i = 0; i < all->n; i++) n += all->p[i].n_apis;
     const char **names = calloc(n + 1, sizeof *names);
     if (!names) return kw_fail(err, KW_ENOMEM, "out of memory for names");
@@ -1211,7 +1211,10 @@ static enum kw_status nothing_left(const struct kw_plan *p, const struct kw_plat
                             ? kw_fail(err, KW_ERANGE, "nothing can serve '%.60s' here%s%s%s%s%s", model,
                                       d ? "; for example " : "", d ? d->what : "", d ? ": " : "", d ? d->why : "",
                                       who_offers(all, model, o, elsewhere, sizeof elsewhere))
-                            : unknown("nothing can serve", model, names, err);
+                            : kw_fail(err, KW_ERANGE,
+                                      "nothing can serve '%.60s'%s; the path of its config.json does in its "
+                                      "place",
+                                      model, kw_nearest_hint(hint, model, names));
     free(names);
     return st;
 }

@@ -2,6 +2,7 @@
 #include "calibrate/profile/gpu.h"
 #include "calibrate/profile/kv.h"
 #include "calibrate/profile/model.h"
+#include "calibrate/profile/model_name.h"
 #include "tests/check.h"
 
 /* All, and those a token meets, as the repositories, model cards and papers state them: to the parameter where they do,
@@ -55,6 +56,10 @@ static void parameter_counts_are_those_published(void)
         { "minimax-m2.5", 230e9, 0.01, 10e9, false },
         { "glm-4.5-air", 106e9, 0.01, 12e9, false }, /* arXiv:2508.06471 */
         { "glm-5", 744e9, 0.01, 40e9, false },
+        { "glm-4.5", 355e9, 0.01, 32e9, false },
+        { "gemma-3-4b", 3.88e9, 0.002, 0, false }, /* without the tower for images (0.42e9) */
+        { "gemma-3-27b", 27.0e9, 0.002, 0, false },
+        { "mistral-small-24b", 23572403200, 1e-9, 0, false },
         { "llama-4-scout", 109e9, 0.012, 17e9, true }, /* with a tower for images, which no shape here counts */
         { "llama-4-maverick", 400e9, 0.01, 17e9, true },
     };
@@ -68,7 +73,7 @@ static void parameter_counts_are_those_published(void)
                        0.07);
     }
     CHECK(kw_model_find("meta-llama/Llama-3.1-8B") == kw_model_find("llama-3.1-8b"));
-    CHECK(kw_model_find("llama-9") == NULL && kw_model_at(kw_model_count()) == NULL && kw_model_count() >= 60);
+    CHECK(kw_model_find("llama-9") == NULL && kw_model_at(kw_model_count()) == NULL && kw_model_count() >= 80);
     CHECK(kw_model_same_shape("llama-3.1-70b", "llama-3.3-70b") &&
           !kw_model_same_shape("llama-3.1-70b", "llama-2-70b"));
     CHECK(!kw_model_same_shape("llama-3.1-8b", "none") && !kw_model_same_shape("mistral-7b", "llama-3.1-8b"));
@@ -79,6 +84,46 @@ static void parameter_counts_are_those_published(void)
         CHECK(m->source[0] && kw_model_find(m->name) == m && kw_model_find(m->hf_name[0]) == m);
         CHECK(m->active_params <= m->n_params && kw_model_active_linear_params(m) <= kw_model_linear_params(m));
     }
+}
+
+/* Names as their organisations published them, and some that are of another shape, or may be. */
+static void names_of_one_shape_lead_to_it(void)
+{
+    static const char *const same[][2] = { { "meta-llama/Meta-Llama-3.1-8B-Instruct", "llama-3.1-8b" },
+                                           { "meta-llama/llama-3.1-8b-instruct", "llama-3.1-8b" },
+                                           { "llama-3.1-8b-instruct", "llama-3.1-8b" },
+                                           { "meta-llama/Meta-Llama-3-70B-Instruct", "llama-3-70b" },
+                                           { "meta-llama/Llama-2-7b-chat-hf", "llama-2-7b" },
+                                           { "mistralai/Mistral-7B-Instruct-v0.3", "mistral-7b" },
+                                           { "mistralai/Mixtral-8x22B-Instruct-v0.1", "mixtral-8x22b" },
+                                           { "Qwen/Qwen3-30B-A3B-Instruct-2507", "qwen3-30b-a3b" },
+                                           { "Qwen/Qwen3-235B-A22B-Instruct-2507-FP8", "qwen3-235b-a22b-fp8" },
+                                           { "deepseek-ai/DeepSeek-V3-0324", "deepseek-v3" },
+                                           { "deepseek-ai/DeepSeek-R1-0528", "deepseek-r1" },
+                                           { "google/gemma-2-9b", "gemma-2-9b" } };
+    static const char *const other[] = { "unsloth/Meta-Llama-3.1-8B-Instruct",
+                                         "meta-llama/Meta-Llama-3.1-8B-Instruct-FP8",
+                                         "mistralai/Mistral-7B-Instruct-v0.1",
+                                         "Qwen/Qwen2.5-7B-Instruct-1M",
+                                         "deepseek-ai/DeepSeek-R1-Distill-Qwen-7B",
+                                         "Qwen/Qwen2.5-72B-Instruct-AWQ",
+                                         "moonshotai/Kimi-K2-Thinking",
+                                         "meta-llama/",
+                                         "instruct",
+                                         "Qwen/Qwen3-8B-Base-v2",
+                                         "other-team/Meta-Llama-3.1-8B-Instruct",
+                                         "llama-3.1-8b.json" };
+    for (size_t i = 0; i < sizeof same / sizeof *same; i++) {
+        const struct kw_model_shape *m = kw_model_find(same[i][0]);
+        CHECK(m && !strcmp(m->name, same[i][1]));
+        CHECK(kw_model_taken_for(same[i][0]) == m);
+    }
+    for (size_t i = 0; i < sizeof other / sizeof *other; i++) CHECK(!kw_model_find(other[i]));
+    CHECK(!kw_model_taken_for("llama-3.1-8b") && !kw_model_taken_for("Qwen/Qwen3-8B") && !kw_model_taken_for("none"));
+    for (size_t i = 0; i < kw_model_count(); i++) /* a name that says enough is never taken for another */
+        for (size_t k = 0; k < i; k++)
+            CHECK(!kw_model_names_agree(kw_model_at(i)->name, kw_model_at(k)->name) &&
+                  !kw_model_names_agree(kw_model_at(i)->hf_name[0], kw_model_at(k)->hf_name[0]));
 }
 
 /* Bytes of the files of the quantised checkpoints as their repositories list them, without multi-token prediction. */
@@ -227,6 +272,7 @@ static void gpus_go_by_whole_names(void)
 int main(void)
 {
     RUN(parameter_counts_are_those_published);
+    RUN(names_of_one_shape_lead_to_it);
     RUN(checkpoints_have_the_bytes_of_their_quantisation);
     RUN(bytes_follow_the_precision);
     RUN(what_a_sequence_keeps_goes_by_attention);
