@@ -957,7 +957,9 @@ void kw_summary_part(const struct kw_plan_part *part, const struct kw_trace *t, 
         in += t->prompt[k];
         gen += t->output[k];
     }
-    kw_document_section(out, "Model %zu of %zu: %s", i + 1, n, part->model);
+    const struct kw_model_shape *taken = kw_model_taken_for(part->model);
+    kw_document_section(out, "Model %zu of %zu: %s%s%s%s", i + 1, n, part->model, taken ? " (taken for " : "",
+                        taken ? taken->name : "", taken ? " by its name)" : "");
     kw_document_note(out, "%zu requests, %s tokens in, %s out", t->n, kw_text_si(a, (double)in),
                      kw_text_si(b, (double)gen));
     kw_text_add(out, "\n");

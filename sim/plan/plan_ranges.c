@@ -197,7 +197,8 @@ static enum kw_status simulate(struct otherwise *o, const struct kw_study *study
 
 static void tell(struct kw_plan *p, const struct otherwise *o)
 {
-    double margin = p->runner_up < 0 ? 0.01 * cost(p, p->best) : fabs(p->margin.value);
+    /* Where the next costs as much, a reading that moves a bill by half of a percent still says nothing. */
+    double least = 0.005 * cost(p, p->best), margin = p->runner_up < 0 ? 2 * least : fmax(least, fabs(p->margin.value));
     for (size_t k = 0; k < o->n; k++) {
         const struct kw_point *q = &o->point[k];
         if (o->bills[k] || !q->replications) continue; /* it costs too much to contend under the other reading too */
