@@ -199,6 +199,8 @@ struct kw_ceiling {
     bool counts[KW_PHASES]; /* in these phases */
 };
 
+struct kw_outcome; /* outcome.h */
+
 struct kw_fleet_options {
     uint64_t seed, replication;
     bool stepping_each; /* every step through the scheduler instead of jumps: the reference */
@@ -209,6 +211,8 @@ struct kw_fleet_options {
                         one pass has more requests than a 32nd of it, one pass is counted; 0: always */
     bool beyond; /* what passes an API's ttft_known_to or rate_known_to is slower in proportion, as if all of it were
                     prefill or attention; else as if none were */
+    struct kw_outcome *far; /* takes in what the times of answers decide in a run with `beyond`, while this one goes on
+                               without: kw_outcome_with_times; of one window whose APIs are kw_api_apart. NULL: nothing */
     struct kw_slo_limits slo;
     const struct kw_groups *groups; /* of the view's trace, told apart, each with its own limits; NULL: slo for all */
     struct kw_ceiling ceiling; /* of deployment 0, of one window alone; looked at now and then: a run may end above */

@@ -228,7 +228,7 @@ static enum kw_status begin(struct run *run, const struct kw_trace_view *view, c
     f->context.cycle = (struct kw_cycle){ run->begins, run->period };
     if (n) next_pass(run); /* of no request at all there is none to find */
     if ((st = begin_warmup_hashes(&f->context, run->edge, err)) != KW_OK) return st;
-    if ((st = kw_tally_begin(&f->context.tally, o, view->trace, n, run->opt, err)) != KW_OK) return st;
+    if ((st = kw_tally_begin(&f->context.tally, o, view->trace, n, run->edge, run->opt, err)) != KW_OK) return st;
     if ((st = kw_router_begin(&f->router, routing, view->trace, run->n, run->opt, err)) != KW_OK) return st;
     f->context.move_on_n = f->router.route->passes_over ? run->n : 0;
     for (uint32_t i = 0; i < run->n; i++) {

@@ -149,6 +149,9 @@ struct kw_outcome {
 enum kw_status kw_outcome_init(struct kw_outcome *o, struct kw_error *err);
 void kw_outcome_free(struct kw_outcome *o);
 void kw_outcome_clear(struct kw_outcome *o); /* as after init; histograms keep their memory */
+/* o's run as it would have been had answers taken the times that `times` was told of (kw_fleet_options.far). A view of both, which
+ * owns nothing and ends with either; what else groups count is copied into times. */
+struct kw_outcome kw_outcome_with_times(const struct kw_outcome *o, struct kw_outcome *times);
 /* Room for n_classes classes and models and the deployments, none where there is only one. KW_ENOMEM: none. */
 enum kw_status kw_outcome_groups(struct kw_outcome *o, uint32_t n_classes, struct kw_error *err);
 

@@ -24,14 +24,24 @@ static enum kw_status grow_series(struct kw_tally *t, size_t cap, struct kw_erro
 }
 
 enum kw_status kw_tally_begin(struct kw_tally *t, struct kw_outcome *o, const struct kw_trace *trace, uint64_t n,
-                              const struct kw_fleet_options *opt, struct kw_error *err)
+                              kw_ns edge, const struct kw_fleet_options *opt, struct kw_error *err)
 {
-    *t = (struct kw_tally){
-        .o = o, .trace = trace, .slo = opt->slo, .opens = KW_NEVER, .window = o->window, .next_sample = KW_NEVER
-    };
+    *t = (struct kw_tally){ .o = o,
+                            .far = opt->far,
+                            .edge = edge,
+                            .trace = trace,
+                            .slo = opt->slo,
+                            .opens = KW_NEVER,
+                            .window = o->window,
+                            .next_sample = KW_NEVER };
     if (opt->groups) t->slo = opt->groups->group[0].limits;
     if (opt->groups && opt->groups->n > 1) t->groups = opt->groups;
     enum kw_status st = kw_outcome_groups(o, t->groups ? t->groups->n : 1, err);
+    if (st == KW_OK && t->far) {
+        kw_outcome_clear(t->far);
+        t->far->n_deployments = o->n_deployments;
+        st = kw_outcome_groups(t->far, t->groups ? t->groups->n : 1, err);
+    }
     if (st != KW_OK) return st;
     o->arrived = n;
     if (opt->records) {
@@ -71,14 +81,13 @@ static void record(struct kw_tally *t, const struct kw_inflight *f, enum kw_requ
 }
 
 /* The groups a request is of: its class and model, its deployment; NULL where there is only one. */
-static struct kw_group_outcome *class_of(const struct kw_tally *t, const struct kw_inflight *f)
+static struct kw_group_outcome *class_of(const struct kw_tally *t, struct kw_outcome *o, const struct kw_inflight *f)
 {
-    return t->groups ? &t->o->group[kw_groups_of(t->groups, t->trace, f->request)] : NULL;
+    return t->groups ? &o->group[kw_groups_of(t->groups, t->trace, f->request)] : NULL;
 }
 
-static struct kw_group_outcome *deployment_of(const struct kw_tally *t, const struct kw_inflight *f)
+static struct kw_group_outcome *deployment_of(struct kw_outcome *o, const struct kw_inflight *f)
 {
-    struct kw_outcome *o = t->o;
     return o->n_groups > o->n_classes ? &o->group[o->n_classes + f->deployment] : NULL;
 }
 
@@ -99,17 +108,22 @@ static bool is_long(const struct kw_ledger *l, uint32_t prompt)
     return l->long_prompt && prompt > l->long_prompt;
 }
 
-static void group_completed(struct kw_group_outcome *g, const struct completed *c, const struct kw_inflight *f,
-                            const struct kw_ledger *l, uint32_t prompt, uint32_t output)
+static void group_timed(struct kw_group_outcome *g, const struct completed *c)
 {
     if (!g) return;
     kw_hist_add(&g->ttft, c->ttft, 1);
     kw_hist_add(&g->e2e, c->e2e, 1);
     if (c->tells_tpot) kw_hist_add(&g->tpot, c->tpot, 1);
+    g->attained += c->attained;
+}
+
+static void group_completed(struct kw_group_outcome *g, const struct kw_inflight *f, const struct kw_ledger *l,
+                            uint32_t prompt, uint32_t output)
+{
+    if (!g) return;
     g->arrived++;
     g->completed++;
     g->cold += f->cold;
-    g->attained += c->attained;
     g->tokens_in[f->deployment] += prompt;
     g->tokens_out[f->deployment] += output;
     if (!is_long(l, prompt)) return;
@@ -150,8 +164,42 @@ static void ping_answered(struct kw_outcome *o, const struct kw_inflight *f, uin
     l->ping_out += output;
 }
 
+/* What the times of an answer decide, into o, whose window opens at `opens`. TPOT is floored to ns, like every other
+ * time. Always inlined: every request of a run passes, and a call of its own costs a replay 3 %. */
+static inline __attribute__((always_inline)) struct completed take_times(const struct kw_tally *t, struct kw_outcome *o,
+                                                                         kw_ns opens, const struct kw_inflight *f,
+                                                                         kw_ns first, kw_ns now, kw_ns rtt,
+                                                                         uint32_t output)
+{
+    struct kw_group_outcome *klass = class_of(t, o, f), *deployment = deployment_of(o, f);
+    struct completed c = { .ttft = first - f->arrival + rtt, .e2e = now - f->arrival + rtt, .tells_tpot = output >= 2 };
+    assert(first >= f->arrival && now >= first);
+    if (c.tells_tpot) c.tpot = (c.e2e - c.ttft) / (output - 1);
+    c.attained = within(klass ? &t->groups->group[klass - o->group].limits : &t->slo, &c);
+    if (now > opens && now - opens <= t->window) {
+        o->done++;
+        o->good += c.attained;
+        group_done(klass, c.attained);
+        group_done(deployment, c.attained);
+    }
+    if (f->warmup) return c;
+    kw_hist_add(&o->ttft, c.ttft, 1);
+    kw_hist_add(&o->e2e, c.e2e, 1);
+    if (c.tells_tpot) kw_hist_add(&o->tpot, c.tpot, 1);
+    o->attained += c.attained;
+    group_timed(klass, &c);
+    group_timed(deployment, &c);
+    return c;
+}
+
+void kw_tally_far(struct kw_tally *t, const struct kw_inflight *f, kw_ns first, kw_ns now, kw_ns rtt,
+                  const struct kw_deployment *by)
+{
+    if (!kw_inflight_is_ping(f)) take_times(t, t->far, t->edge, f, first, now, rtt, kw_request_output(t->trace, by, f));
+}
+
 /* Once a request: three histogram increments, and a record only when asked for, since records would be most of a large
- * run's memory. TPOT is floored to ns, like every other time. */
+ * run's memory. */
 void kw_tally_completed(struct kw_tally *t, const struct kw_inflight *f, kw_ns now, kw_ns rtt,
                         const struct kw_deployment *by, uint32_t cached, uint32_t written, uint32_t preemptions,
                         bool carried)
@@ -162,29 +210,13 @@ void kw_tally_completed(struct kw_tally *t, const struct kw_inflight *f, kw_ns n
         ping_answered(o, f, prompt, output);
         return;
     }
-    struct kw_group_outcome *klass = class_of(t, f), *deployment = deployment_of(t, f);
-    struct completed c = { .ttft = f->first - f->arrival + rtt,
-                           .e2e = now - f->arrival + rtt,
-                           .tells_tpot = output >= 2 };
-    assert(f->first >= f->arrival && now >= f->first);
-    if (c.tells_tpot) c.tpot = (c.e2e - c.ttft) / (output - 1);
-    c.attained = within(klass ? &t->groups->group[klass - o->group].limits : &t->slo, &c);
-    if (now > t->opens && now - t->opens <= t->window) {
-        o->done++;
-        o->good += c.attained;
-        group_done(klass, c.attained);
-        group_done(deployment, c.attained);
-    }
+    struct completed c = take_times(t, o, t->opens, f, f->first, now, rtt, output);
     if (f->warmup) return;
     struct kw_ledger *l = &o->ledger[f->deployment];
-    kw_hist_add(&o->ttft, c.ttft, 1);
-    kw_hist_add(&o->e2e, c.e2e, 1);
-    if (c.tells_tpot) kw_hist_add(&o->tpot, c.tpot, 1);
     o->completed++;
     o->cold += f->cold;
-    o->attained += c.attained;
-    group_completed(klass, &c, f, l, prompt, output);
-    group_completed(deployment, &c, f, l, prompt, output);
+    group_completed(class_of(t, o, f), f, l, prompt, output);
+    group_completed(deployment_of(o, f), f, l, prompt, output);
     l->completed++;
     l->cold_requests += f->cold;
     l->adapter_requests += f->adapted;
@@ -222,8 +254,8 @@ void kw_tally_lost(struct kw_tally *t, const struct kw_inflight *f, enum kw_requ
     l->cold_requests += f->cold;
     l->adapter_requests += f->adapted;
     l->adapter_cold += f->fetched;
-    group_lost(class_of(t, f), f);
-    group_lost(deployment_of(t, f), f);
+    group_lost(class_of(t, o, f), f);
+    group_lost(deployment_of(o, f), f);
     t->rejections++;
     record(t, f, status, -1, -1, 0, 0);
 }

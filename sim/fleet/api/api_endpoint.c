@@ -59,16 +59,25 @@ struct kw_api_pace kw_api_endpoint_pace(struct kw_api_endpoint *e)
     return p;
 }
 
+/* Slower in proportion beyond stretch_from and slow_from, 0: nowhere. */
+static void answer_in(const struct kw_deployment *d, struct kw_api_pace p, uint32_t prompt, uint32_t output,
+                      uint32_t stretch_from, uint32_t slow_from, kw_ns *ttft, kw_ns *e2e)
+{
+    double tokens = (double)prompt + output;
+    if (stretch_from && prompt > stretch_from) p.ttft *= (double)prompt / stretch_from;
+    if (slow_from && tokens > slow_from) p.rate *= slow_from / tokens;
+    *ttft = kw_law_ns(p.ttft + p.per_ktok * prompt / 1000);
+    *e2e = *ttft; /* without a law of the rate the latency is not known: it answers at once, and whoever reads the
+                     outcome says so */
+    if (d->output_rate.kind != KW_LAW_NONE) *e2e += kw_law_ns((output - 1) / p.rate);
+}
+
 void kw_api_endpoint_time(const struct kw_api_endpoint *e, struct kw_api_pace p, uint32_t prompt, uint32_t output,
                           struct kw_api_answer *a)
 {
-    double tokens = (double)prompt + output;
-    if (e->stretch_from && prompt > e->stretch_from) p.ttft *= (double)prompt / e->stretch_from;
-    if (e->slow_from && tokens > e->slow_from) p.rate *= e->slow_from / tokens;
-    a->ttft = kw_law_ns(p.ttft + p.per_ktok * prompt / 1000);
-    a->e2e = a->ttft; /* without a law of the rate the latency is not known: it answers at once, and whoever reads the
-                         outcome says so */
-    if (e->d->output_rate.kind != KW_LAW_NONE) a->e2e += kw_law_ns((output - 1) / p.rate);
+    const struct kw_deployment *d = e->d;
+    answer_in(d, p, prompt, output, e->stretch_from, e->slow_from, &a->ttft, &a->e2e);
+    if (e->tells_far) answer_in(d, p, prompt, output, d->ttft_known_to, d->rate_known_to, &a->far_ttft, &a->far_e2e);
 }
 
 /* Asks all buckets before one is charged: a refusal must cost nothing, save where the provider says that it does. */

@@ -15,6 +15,7 @@ struct kw_api_endpoint {
     struct kw_rng latency;
     uint32_t stretch_from; /* TTFT grows in proportion to prompts beyond it; 0: it does not */
     uint32_t slow_from;    /* the rate falls in proportion to prompts and outputs beyond it; 0: it does not */
+    bool tells_far;        /* far_ttft and far_e2e are wanted */
     struct kw_rate_limiter own;
     struct kw_rate_limiter *shared; /* in the place of its own: that of the account; NULL: none */
     struct kw_units units;          /* of a deployment that bought some */
@@ -26,6 +27,7 @@ struct kw_api_answer {
     kw_ns retry_after; /* when rejected: from now until the limiter would accept a request of this size, if nobody else
                           came; -1: never, the request alone exceeds a limit (a client must not retry) */
     kw_ns ttft, e2e;   /* from now, when accepted: ttft law (+ per 1000 prompt tokens), then (output-1) / output_rate */
+    kw_ns far_ttft, far_e2e;           /* the same, slower beyond what is known, where the endpoint tells it */
     uint32_t cached, written;          /* prompt tokens read from and written to the provider's cache */
     int64_t reserved_in, reserved_out; /* counted at admission against token limits; settle corrects them */
     bool carried;                      /* by the units bought: not on demand, and no limit counts it */
@@ -48,7 +50,7 @@ void kw_api_endpoint_request(struct kw_api_endpoint *e, kw_ns now, uint32_t prom
                              uint32_t output, uint32_t max_tokens, struct kw_api_answer *a);
 /* A batch is answered: no limiter is asked. What it draws is for all its requests, of which each has its own length. */
 struct kw_api_pace kw_api_endpoint_pace(struct kw_api_endpoint *e);
-/* a->ttft and a->e2e. */
+/* a->ttft and a->e2e, and how far they may be. */
 void kw_api_endpoint_time(const struct kw_api_endpoint *e, struct kw_api_pace p, uint32_t prompt, uint32_t output,
                           struct kw_api_answer *a);
 /* A request completed: limits are corrected to what the rule finally counts (PLATFORMS.md section 3):

@@ -46,6 +46,7 @@ enum kw_status kw_api_gateway_begin(struct kw_api_gateway *a, struct kw_run_cont
         a->endpoint.stretch_from = d->ttft_known_to;
         a->endpoint.slow_from = d->rate_known_to;
     }
+    a->endpoint.tells_far = opt->far != NULL;
     if (kw_batching_any(&d->batching) && st == KW_OK) st = kw_batch_queue_begin(&a->batches, w, d, index, err);
     if (account && st == KW_OK) {
         if (!kw_rate_limits_same(&d->limits, &account->d->limits))
@@ -161,5 +162,9 @@ enum kw_status kw_api_gateway_done(struct kw_api_gateway *a, uint32_t flight, kw
     if (kw_batching_any(&a->d->batching)) kw_batch_queue_answered(&a->batches, flight, now);
     kw_ns rtt = kw_run_rtt(w, a->d, f);
     kw_tally_completed(&w->tally, f, now, rtt, a->d, answer->cached, answer->written, 0, answer->carried);
+    if (w->tally.far) {
+        kw_ns sent = f->first - answer->ttft;
+        kw_tally_far(&w->tally, f, sent + answer->far_ttft, sent + answer->far_e2e, rtt, a->d);
+    }
     return kw_run_ended(w, flight, now, rtt, err);
 }

@@ -19,6 +19,14 @@ struct kw_api_gateway {
     uint32_t cap;
 };
 
+/* Whether nobody but who asked sees when it answers: no turn waits for it, no limiter or unit is put right by it, no batch and no
+ * prompt cache begins with it. */
+static inline bool kw_api_apart(const struct kw_deployment *d, const struct kw_trace *t)
+{
+    return !t->then && !kw_rate_limits_any(&d->limits) && !d->units.n && !kw_batching_any(&d->batching) &&
+           !(kw_cache_rule_known(&d->cache) && t->hash_at);
+}
+
 void kw_api_gateway_init(struct kw_api_gateway *a);
 void kw_api_gateway_free(struct kw_api_gateway *a);
 /* account: the first deployment of the same account, begun already, whose prompt cache and rate limits this one shares;

@@ -436,6 +436,10 @@ enum kw_status kw_pool_run(struct kw_pool *p, uint32_t k, kw_ns now, struct kw_e
         kw_tally_completed(&p->w->tally, &p->w->flights.f[flight], now, rtt, p->d,
                            prefix ? kw_replica_cached(r->engine, slot) : 0, 0,
                            records ? kw_replica_preemptions(r->engine, slot) : 0, false);
+        if (p->w->tally.far) {
+            const struct kw_inflight *f = &p->w->flights.f[flight];
+            kw_tally_far(&p->w->tally, f, f->first, now, rtt, p->d);
+        }
         enum kw_status st = kw_run_ended(p->w, flight, now, rtt, err);
         if (st != KW_OK) return st;
         kw_dispatch_left(p, k);

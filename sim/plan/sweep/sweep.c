@@ -4,6 +4,7 @@
 #include <omp.h>
 #include <stdlib.h>
 #include <string.h>
+#include "sim/fleet/api/api_gateway.h"
 #include "sim/fleet/pool/indifference.h"
 #include "sim/fleet/prewarm.h"
 #include "sim/fleet/schedule.h"
@@ -21,6 +22,7 @@
 struct worker { /* what one thread needs; made once a sweep */
     struct kw_fleet *fleet;
     struct kw_outcome outcome;
+    struct kw_outcome far;                           /* of the same run: kw_fleet_options.far */
     struct kw_floor floor[KW_FLEET_MAX_DEPLOYMENTS]; /* of those that a forecast or a schedule starts */
     struct kw_forecast_error off;                    /* of the run just over */
     bool *answered, *now; /* [n of the batch]: members of a job that have their answer; from the run just over */
@@ -191,7 +193,10 @@ static enum kw_status open_sweep(struct kw_sweep *s, struct kw_error *err)
         }
     for (uint32_t w = 0; w < s->n_workers; w++) {
         if ((st = kw_fleet_new(&s->workers[w].fleet, err)) != KW_OK) return st;
-        if ((st = kw_outcome_init(&s->workers[w].outcome, err)) != KW_OK) {
+        st = kw_outcome_init(&s->workers[w].outcome, err);
+        if (st == KW_OK && (st = kw_outcome_init(&s->workers[w].far, err)) != KW_OK)
+            kw_outcome_free(&s->workers[w].outcome);
+        if (st != KW_OK) {
             kw_fleet_delete(s->workers[w].fleet);
             s->workers[w].fleet = NULL;
             return st;
@@ -228,6 +233,7 @@ void kw_sweep_close(struct kw_sweep *s)
         if (!s->workers[w].fleet) continue;
         kw_fleet_delete(s->workers[w].fleet);
         kw_outcome_free(&s->workers[w].outcome);
+        kw_outcome_free(&s->workers[w].far);
         for (int d = 0; d < KW_FLEET_MAX_DEPLOYMENTS; d++) kw_floor_free(&s->workers[w].floor[d]);
     }
     free(s->workers);
@@ -372,18 +378,13 @@ static uint32_t least_known(uint32_t a, uint32_t b)
     return !a || (b && b < a) ? b : a;
 }
 
-static struct outside outside_of(const struct kw_candidate *c, const struct kw_trace *t, const struct kw_outcome *o)
+/* What its APIs are asked, whatever a run shows. */
+static struct outside outside_of_apis(const struct kw_candidate *c, const struct kw_trace *t)
 {
     struct outside x = { 0 };
-    uint64_t steps = 0, of = 0;
     for (uint32_t d = 0; d < c->n; d++) {
         x.prompt = least_known(x.prompt, c->choice[d].ttft_known_to);
         x.context = least_known(x.context, c->choice[d].rate_known_to);
-        const struct kw_lora *l = &c->choice[d].lora;
-        if (l->overhead_most > l->overhead && o->ledger[d].adapter_requests)
-            x.overhead = fmax(x.overhead, l->overhead_most);
-        steps += o->ledger[d].outside;
-        of += o->ledger[d].iterations;
     }
     uint64_t prompt = 0, context = 0;
     for (uint32_t d = 0; d < c->n; d++)
@@ -395,8 +396,21 @@ static struct outside outside_of(const struct kw_candidate *c, const struct kw_t
         }
     if (prompt <= x.prompt) x.prompt = 0;
     if (context <= x.context) x.context = 0;
-    x.steps = of ? (double)steps / (double)of : 0;
     return x;
+}
+
+/* And what its engines did. */
+static void outside_of_engines(struct outside *x, const struct kw_candidate *c, const struct kw_outcome *o)
+{
+    uint64_t steps = 0, of = 0;
+    for (uint32_t d = 0; d < c->n; d++) {
+        const struct kw_lora *l = &c->choice[d].lora;
+        if (l->overhead_most > l->overhead && o->ledger[d].adapter_requests)
+            x->overhead = fmax(x->overhead, l->overhead_most);
+        steps += o->ledger[d].outside;
+        of += o->ledger[d].iterations;
+    }
+    x->steps = of ? (double)steps / (double)of : 0;
 }
 
 struct job {
@@ -586,18 +600,52 @@ static enum kw_status run_beyond(struct kw_sweep *s, struct worker *w, size_t i,
     return st == KW_OK || (s->opt.stop && *s->opt.stop) ? st : label(c, st, err);
 }
 
-/* The trace itself again, with what lies outside of what was measured at its other end. Who shared the run before may
- * not share this one: slower engines hold more requests at once. */
-static enum kw_status look_beyond(struct kw_sweep *s, struct worker *w, const struct batch *b, const struct job *j,
-                                  size_t lead, struct kw_fleet_options opt, struct kw_error *err)
+/* Slower APIs change nothing but the times of their own answers, so the run that has them at their near end knows the far one too.
+ * Not where a short window is replayed until its state comes back: its answers fall into other windows then. */
+static bool far_is_known(const struct kw_sweep *s, const struct kw_deployment *d, uint32_t n, const struct outside *x,
+                         const struct kw_fleet_options *opt)
+{
+    bool known = (x->prompt || x->context) && !opt->settle && !opt->replication;
+    for (uint32_t i = 0; i < n && known; i++) known = d[i].kind != KW_KIND_API || kw_api_apart(&d[i], s->study.trace);
+    return known;
+}
+
+/* o: how candidate i fares at the other end. */
+static enum kw_status tell_beyond(struct kw_sweep *s, const struct batch *b, size_t i, const struct outside *x,
+                                  struct kw_outcome *o, struct kw_error *err)
 {
     struct kw_usage unused[KW_FLEET_MAX_DEPLOYMENTS];
-    struct outside x = outside_of(&s->candidates[b->which[lead]], s->study.trace, &w->outcome);
+    struct kw_point *p = &b->points[i];
+    const struct kw_candidate *c = &s->candidates[i];
+    outcome_of(s, i, o);
+    p->known_to = x->prompt;
+    p->rate_known_to = x->context;
+    p->steps_outside = x->steps;
+    p->adapter_overhead = x->overhead;
+    enum kw_status st = label(c, kw_evaluate_outcome(c, o, p->beyond, unused, err), err);
+    p->beyond[KW_METRIC_CLASS_WORST] =
+        kw_point_groups_worst(p, o, !isnan(p->beyond[KW_METRIC_TTFT_P50]), &s->study.slo);
+    return st;
+}
+
+/* The trace itself again, with what lies outside of what was measured at its other end. Who shared the run before may
+ * not share this one: slower engines hold more requests at once. x: of the APIs. */
+static enum kw_status look_beyond(struct kw_sweep *s, struct worker *w, const struct batch *b, const struct job *j,
+                                  size_t lead, struct outside x, struct kw_fleet_options opt, struct kw_error *err)
+{
     uint64_t steps[KW_FLEET_MAX_DEPLOYMENTS];
     enum kw_status st = KW_OK;
+    outside_of_engines(&x, &s->candidates[b->which[lead]], &w->outcome);
     if (!x.prompt && !x.context && !(x.steps > 0) && !(x.overhead > 0)) return KW_OK;
+    if (opt.far && !(x.steps > 0) && !(x.overhead > 0)) {
+        struct kw_outcome far = kw_outcome_with_times(&w->outcome, opt.far);
+        for (size_t k = lead; k < j->to && st == KW_OK; k++)
+            if (w->now[k]) st = tell_beyond(s, b, b->which[k], &x, &far, err);
+        return st;
+    }
     for (uint32_t d = 0; d < w->outcome.n_deployments; d++) steps[d] = w->outcome.ledger[d].outside;
     opt.beyond = true;
+    opt.far = NULL;
     opt.records = false;
     opt.series_step = 0;
     opt.ceiling.most = 0;
@@ -606,17 +654,8 @@ static enum kw_status look_beyond(struct kw_sweep *s, struct worker *w, const st
         st = run_beyond(s, w, b->which[first], &opt, steps, err);
         for (size_t k = first; k < j->to && st == KW_OK; k++) {
             if (!w->now[k] || !shares(s, b, first, k, &w->outcome)) continue;
-            struct kw_point *p = &b->points[b->which[k]];
-            const struct kw_candidate *c = &s->candidates[b->which[k]];
             w->now[k] = false;
-            outcome_of(s, b->which[k], &w->outcome);
-            p->known_to = x.prompt;
-            p->rate_known_to = x.context;
-            p->steps_outside = x.steps;
-            p->adapter_overhead = x.overhead;
-            st = label(c, kw_evaluate_outcome(c, &w->outcome, p->beyond, unused, err), err);
-            p->beyond[KW_METRIC_CLASS_WORST] =
-                kw_point_groups_worst(p, &w->outcome, !isnan(p->beyond[KW_METRIC_TTFT_P50]), &s->study.slo);
+            st = tell_beyond(s, b, b->which[k], &x, &w->outcome, err);
         }
     }
     return st;
@@ -649,11 +688,14 @@ static enum kw_status run_for(struct kw_sweep *s, struct worker *w, const struct
                                     .stop = s->opt.stop };
     st = ceiling_of(s, w, b, j, lead, &opt.ceiling, err);
     if (st != KW_OK) return st;
+    struct outside x = { 0 };
+    if (!j->replication) x = outside_of_apis(c, study->trace);
+    if (far_is_known(s, deployments, c->n, &x, &opt)) opt.far = &w->far;
     st = kw_fleet_run(w->fleet, &view, deployments, c->n, &c->routing, &opt, &w->outcome, err);
     if (st != KW_OK) return s->opt.stop && *s->opt.stop ? st : label(c, st, err);
     bool stopped = w->outcome.stopped;
     if ((st = hand_out(s, w, b, j, lead, culprit, err)) != KW_OK || stopped || j->replication) return st;
-    return look_beyond(s, w, b, j, lead, opt, err);
+    return look_beyond(s, w, b, j, lead, x, opt, err);
 }
 
 /* A thread writes only what belongs to its job, samples by replication. *culprit: the candidate that failed. */

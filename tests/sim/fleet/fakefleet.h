@@ -62,6 +62,13 @@ void kw_outcome_free(struct kw_outcome *o)
     kw_hist_free(&o->e2e);
 }
 
+/* No API is slower here beyond what is known of it. */
+struct kw_outcome kw_outcome_with_times(const struct kw_outcome *o, struct kw_outcome *times)
+{
+    (void)times;
+    return *o;
+}
+
 static double fakefleet_noise(uint64_t seed, uint64_t replication, uint64_t what)
 {
     return 0.5 + (double)(kw_mix64(seed * 31 + replication * 1000003 + kw_mix64(what)) >> 11) * 0x1p-53;
