@@ -272,18 +272,18 @@ static enum kw_status offer_platform(struct kw_catalogue *c, const char *path, s
 
 /* ---- profiles in files */
 
-/* The line of path in c->pinned begins with its hash. */
-static enum kw_status check_pinned(const struct kw_catalogue *c, const struct kw_profile *p, struct kw_error *err)
+/* The line of file in c->pinned begins with its hash. */
+static enum kw_status check_pinned(const struct kw_catalogue *c, const char *kind, const char *file, const char *sha256,
+                                   struct kw_error *err)
 {
-    size_t n = strlen(p->file);
+    size_t n = strlen(file);
     for (const char *line = c->pinned; line && *line; line += strcspn(line, "\n"), line += *line == '\n') {
         const char *how = strchr(line, ' '), *path = how ? strchr(how + 1, ' ') : NULL;
-        if (!path || strcspn(path + 1, "\n") != n || strncmp(path + 1, p->file, n)) continue;
-        if (!strncmp(line, p->sha256, strlen(p->sha256))) return KW_OK;
-        return kw_fail(
-            err, KW_ERANGE,
-            "%s: the result was made with a profile of sha256 %.16s..., this one has %.16s... (--force goes on)",
-            p->file, line, p->sha256);
+        if (!path || strcspn(path + 1, "\n") != n || strncmp(path + 1, file, n)) continue;
+        if (!strncmp(line, sha256, strlen(sha256))) return KW_OK;
+        return kw_fail(err, KW_ERANGE,
+                       "%s: the result was made with a %s of sha256 %.16s..., this one has %.16s... (--force goes on)",
+                       file, kind, line, sha256);
     }
     return KW_OK;
 }
@@ -307,8 +307,26 @@ static enum kw_status load_profile(const struct kw_catalogue *c, struct kw_profi
     if (st != KW_OK) return st;
     kw_sha256_hex(&sha, p->sha256);
     snprintf(p->file, sizeof p->file, "%s", path);
-    if ((st = check_pinned(c, p, err)) != KW_OK) kw_profile_free(p);
+    if ((st = check_pinned(c, "profile", p->file, p->sha256, err)) != KW_OK) kw_profile_free(p);
     return st;
+}
+
+enum kw_status kw_catalogue_model_file(struct kw_catalogue *c, const char *path, const char *file, struct kw_error *err)
+{
+    struct kw_catalogue_file *f = find_file(c, path);
+    struct kw_json doc;
+    struct kw_sha256 sha;
+    if (f && f->model_sha256[0]) return KW_OK;
+    if (strpbrk(path, "\r\n")) return kw_fail(err, KW_ERANGE, "%.80s...: no path of a model has a newline in it", path);
+    enum kw_status st = kw_json_load(&doc, file, err);
+    if (st != KW_OK) return st;
+    kw_sha256_init(&sha);
+    kw_sha256_add(&sha, doc.text, doc.len);
+    kw_json_free(&doc);
+    if (!f) st = add_file(c, path, &f, err);
+    if (st != KW_OK) return st;
+    kw_sha256_hex(&sha, f->model_sha256);
+    return check_pinned(c, "model", path, f->model_sha256, err);
 }
 
 enum kw_status kw_catalogue_profile_file(struct kw_catalogue *c, const char *path, const struct kw_profile **out,
@@ -453,6 +471,8 @@ void kw_catalogue_profiles_text(const struct kw_catalogue *c, struct kw_text *ou
             kw_text_add(out, "%s offered %s\n", c->profiles.p[i].sha256, c->profiles.p[i].file);
     for (size_t i = 0; i < c->n_files; i++)
         if (c->file[i].profile) kw_text_add(out, "%s named %s\n", c->file[i].profile->sha256, c->file[i].path);
+    for (size_t i = 0; i < c->n_files; i++)
+        if (c->file[i].model_sha256[0]) kw_text_add(out, "%s model %s\n", c->file[i].model_sha256, c->file[i].path);
 }
 
 void kw_catalogue_platforms_text(const struct kw_catalogue *c, struct kw_text *out)

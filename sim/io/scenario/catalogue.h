@@ -27,6 +27,7 @@ struct kw_catalogue {
         char *path;
         struct kw_platform *platform; /* what it was read as, NULL before that went well; owned */
         struct kw_profile *profile;
+        char model_sha256[65]; /* of a model's config.json; "" of others */
     } * file;
     size_t n_files;
     struct kw_zone **zone; /* [n_zones], owned */
@@ -92,8 +93,12 @@ enum kw_status kw_catalogue_profile_named(struct kw_catalogue *c, const struct k
 enum kw_status kw_catalogue_offer_profile(struct kw_catalogue *c, const char *path, struct kw_error *err);
 /* All *.json of a folder, by name. KW_EINPUT: it cannot be read. */
 enum kw_status kw_catalogue_offer_folder(struct kw_catalogue *c, const char *folder, struct kw_error *err);
+/* Keeps what a model's config.json holds, at `file`, which a scenario or command calls `path`. KW_ERANGE: not what c->pinned
+ * has of it. */
+enum kw_status kw_catalogue_model_file(struct kw_catalogue *c, const char *path, const char *file,
+                                       struct kw_error *err);
 /* The profile files read, a line "SHA256 offered PATH" or "SHA256 named PATH" each, in the order in which offering
- * them again gives the same catalogue; what a result keeps. */
+ * them again gives the same catalogue, and the config.json of models, "SHA256 model PATH"; what a result keeps. */
 void kw_catalogue_profiles_text(const struct kw_catalogue *c, struct kw_text *out);
 /* The platform files read, a line "SHA256 offered NAME PATH" or "SHA256 named NAME PATH" each; what a result keeps. */
 void kw_catalogue_platforms_text(const struct kw_catalogue *c, struct kw_text *out);

@@ -8,11 +8,12 @@ enum kw_status kw_catalogue_model(struct kw_catalogue *c, const char *name, cons
 {
     enum kw_status st = KW_OK;
     *out = kw_model_find(name);
-    if (!*out && kw_model_is_file(name)) {
+    if (kw_model_is_file(name)) {
         char buf[KW_SEARCH_PATH_SIZE];
         bool beside = false;
         const char *path = c->search_path ? kw_search_path_find(c->search_path, name, buf, &beside) : name;
-        st = kw_model_load(out, name, path, err);
+        if (!*out) st = kw_model_load(out, name, path, err);
+        if (st == KW_OK) st = kw_catalogue_model_file(c, name, path, err);
         c->beside |= beside;
         if (st == KW_EINPUT && c->search_path) kw_search_path_nor(c->search_path, name, st, err);
     }

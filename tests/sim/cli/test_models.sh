@@ -22,6 +22,16 @@ JSON
 exits "run of a config.json" 0 keepwarm run s.json -q -o r.h5
 says "run of a config.json" out "step times estimated, vllm, by the shape alone"
 exits "rerun" 0 keepwarm rerun r.h5 -q
+keepwarm rerun r.h5 -q >first.txt
+cp mine/config.json kept.json
+sed -i 's/"intermediate_size": 3072/"intermediate_size": 4096/; s/"moe_intermediate_size": 512/"moe_intermediate_size": 768/' mine/config.json
+exits "a result of another config.json" 2 keepwarm rerun r.h5 -q
+says "a result of another config.json" err "mine/config.json: the result was made with a model of sha256 "
+exits "and forced" 0 keepwarm rerun r.h5 -q --force
+cmp -s out first.txt && bad "another shape takes as long" || ok
+cp kept.json mine/config.json
+exits "and put back" 0 keepwarm rerun r.h5 -q
+cmp -s out first.txt && ok || bad "put back it is another"
 mkdir elsewhere
 (cd elsewhere && keepwarm run ../s.json -q >../out2 2>../err2) && ok || bad "run from another folder: $(cat err2)"
 exits "run in fp8" 0 keepwarm run s.json -q --set 'deployments[0].precision=fp8'
@@ -34,6 +44,8 @@ says "plan of a config.json" out "step times estimated, vllm, by the shape alone
 says "plan of a config.json says what its error is" out "the profile's worst error"
 exits "plan of an id" 0 keepwarm plan --trace t.csv --model Qwen/Qwen3-30B-A3B --slo ttft_p95=2s --platform lambda -q
 says "plan of an id" out "qwen3-30b-a3b in"
+exits "plan of another name" 0 keepwarm plan --trace t.csv --model Qwen/Qwen3-30B-A3B-Instruct-2507 --slo ttft_p95=2s --platform lambda -q
+says "plan of another name" out "taken for qwen3-30b-a3b by its name"
 exits "platforms show" 0 keepwarm platforms show modal --model mine/config.json
 says "platforms show" out "H100 bf16 1 estimated, vllm, by the shape alone"
 exits "a substitute" 0 keepwarm plan --trace t.csv --model mine/config.json --slo ttft_p95=2s --platform lambda -q --substitute Qwen/Qwen3-4B
