@@ -164,7 +164,7 @@ def draw(seed, i):
         d = {"platform": name, "gpu": r.choice(DEDICATED[name]), "precision": "bf16", "tp": 1,
              "replicas": r.randint(1, 9)}
         if name == "gcp" and d["gpu"] == "A100-40" and r.random() < 0.5:
-            d["term"] = "monthly"
+            d["term"] = r.choice(("1_year", "3_years"))
         scenario["model"] = "llama-3.1-8b"
     else:
         name = r.choice(sorted(SERVERLESS))
@@ -223,7 +223,7 @@ def compare(program, seed, i):
         latencies = [[x and x[0] + b for x, b in zip(u["latency"], before)] for u in uses]
         want["latency"] = latencies[0]
     elif kind == "dedicated":
-        lines = lambda x: oracle.dedicated_lines(platform, d, begin, end, x, month)
+        lines = lambda x: oracle.dedicated_lines(platform, d, begin, end, x)
     else:
         lines = lambda x: oracle.api_lines(platform, d, sum(p for _, p, _ in inside), sum(o for _, _, o in inside), x)
     bill = oracle.total(lines(scale), platform, 1)

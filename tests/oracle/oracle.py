@@ -411,14 +411,14 @@ def serverless_lines(platform, d, use, scale):
     return {k: v / hour * scale for k, v in lines.items()}
 
 
-def dedicated_lines(platform, d, begin, end, scale, month_hours):
-    """Machines kept all the window: whole nodes, at the hour's price or the month's."""
+def dedicated_lines(platform, d, begin, end, scale):
+    """Machines kept all the window: whole nodes, at the hour's price or that of a commitment."""
     offer = offer_of(platform, d)
     least = value(offer["count"])[0]
     gpus = -(-d["replicas"] * d.get("tp", 1) // least) * least
-    if d.get("term") == "monthly":
-        return {"reserved": gpus * dollars(offer["month"]) * Fraction(end - begin, month_hours * 3600 * NS) * scale}
-    price = hourly(offer["spot_hour"] if d.get("term") == "spot" else offer["hour"])
+    months = {"1_year": 12, "3_years": 36}.get(d.get("term"))
+    committed = next((t["hour"] for t in offer.get("terms", ()) if t["months"] == months), None)
+    price = hourly(offer["spot_hour"] if d.get("term") == "spot" else committed or offer["hour"])
     return {"reserved": gpus * price * Fraction(end - begin, 3600 * NS) * scale}
 
 
