@@ -718,6 +718,12 @@ static uint32_t admit_received(struct kw_sched *s)
     return 1;
 }
 
+/* Blocks that an admission must leave free. */
+static uint32_t watermark(const struct kw_sched *s)
+{
+    return s->c.policy == KW_SCHED_PREFILL_FIRST && s->running.n ? s->c.num_blocks / 100 : 0;
+}
+
 /* Admits the next in order if there is one and its blocks are free: all it will need before it decodes when whole, else
  * those of its first chunk within budget. Returns the tokens left to compute after prefix hits, 0 if it must wait, and
  * then nobody behind it may pass. O(1) without prefix caching, with it O(hashes and pieces of the prompt), each time the
@@ -738,7 +744,8 @@ static uint32_t admit_next(struct kw_sched *s, uint32_t budget, bool whole, bool
     total = blocks(s, upto);
     assert(hits < total && in_use <= hits); /* the prompt's last token is computed, whatever is cached */
     /* Hits in the free queue are taken out of it, as new blocks are; hits that others hold cost nothing. */
-    if (!blocks_free(s, s->step_decode != 0, (s->c.reserve_full_prompt ? blocks(s, all) : total) - in_use)) {
+    uint32_t need = (s->c.reserve_full_prompt ? blocks(s, all) : total) - in_use;
+    if (!blocks_free(s, s->step_decode != 0, need + watermark(s))) {
         s->blocked_tokens = left;
         return 0;
     }

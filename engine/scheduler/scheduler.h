@@ -10,7 +10,10 @@
  *   prefill_first  (vLLM V0) a step is either prompts or decodes. While the head of the queue has a seat, and blocks
  *                  for its whole prompt, and fits the rest of the budget, it is admitted as one whole chunk; a prompt
  *                  longer than the budget is admitted when it is the first of the step, and then alone. If none was
- *                  admitted, all running sequences decode.
+ *                  admitted, all running sequences decode. Beside running ones a prompt is admitted only if a hundredth
+ *                  of all blocks (rounded down) stays free: V0's watermark (core/block_manager.py, 0.8, April 2025),
+ *                  which keeps room for the next tokens of those that decode. V0 gives up a prompt that is too long
+ *                  for it; here it waits until it is alone, when nobody needs the room.
  *   static         when none runs, the batch is taken: from the head of the queue while there is a seat and blocks for
  *                  the whole prompt, whatever the budget. Steps then prefill the batch in order, chunked to the budget,
  *                  without decodes, until every prompt is done; then all decode. The finished leave, nobody joins.

@@ -343,7 +343,8 @@ static inline bool ref_admit_next(struct ref_sched *s, struct ref_batch *b, uint
     if (how == REF_WHOLE && left > *budget && b->n_chunks > 0) return false;
     uint32_t len = how == REF_CHUNK && left > *budget ? *budget : left;
     uint32_t asked = s->c.reserve_full_prompt ? left : len;
-    if (ref_blocks_for(s, past + asked) - n_hits + evictable > s->n_free) return false;
+    uint32_t kept = how == REF_WHOLE && s->n_running > 0 ? s->c.num_blocks / 100 : 0; /* V0's watermark */
+    if (ref_blocks_for(s, past + asked) - n_hits + evictable + kept > s->n_free) return false;
 
     for (uint32_t h = 0; h < n_hits; h++) ref_use_hit(s, q, hit[h]);
     q->n_hashed = n_hits;

@@ -28,6 +28,7 @@ static void make_case(struct tested *t, uint64_t seed)
     c->policy = (enum kw_sched_policy)below(&rng, 4);
     c->block_size = 1u << below(&rng, 6);
     c->num_blocks = below(&rng, 4) ? 2 + below(&rng, 14) : 2 + below(&rng, 100);
+    if (c->policy == KW_SCHED_PREFILL_FIRST && below(&rng, 2)) c->num_blocks += 99; /* with a watermark */
     c->max_num_seqs = 1 + below(&rng, 12);
     c->max_num_batched_tokens = c->max_num_seqs + (below(&rng, 3) ? up_to(&rng, 4 * c->block_size) : below(&rng, 600));
     c->max_model_len = c->num_blocks * c->block_size + (below(&rng, 2) ? 1 : 0);
@@ -414,6 +415,22 @@ static void prefill_first_stops_decodes(void)
     check_trace(&t, "A0+40! | B0+30! C0+20! | D0+15! | A C | A");
 }
 
+/* V0's watermark of 200 blocks: 2 stay free. A has 100, so B comes beside it with 98 and not with 99, and then waits for
+ * its end. Alone it may have all 200. */
+static void prefill_first_keeps_a_hundredth_free(void)
+{
+    struct tested t = { .c = blocks_of_16(200, false),
+                        .n = 2,
+                        .r = { { .prompt = 1600, .output = 3 }, { .prompt = 1568, .output = 1 } } };
+    t.c.policy = KW_SCHED_PREFILL_FIRST;
+    t.c.max_model_len = 4000;
+    check_trace(&t, "A0+1600! | B0+1568! | A | A");
+    t.r[1].prompt = 1569;
+    check_trace(&t, "A0+1600! | A | A | B0+1569!");
+    t.r[1].prompt = 3200;
+    check_trace(&t, "A0+1600! | A | A | B0+3200!");
+}
+
 /* Two seats: A and B. Both prompts first, chunked, then both decode; C waits for both to end although a seat is free.
  */
 static void static_batches_do_not_mix(void)
@@ -552,6 +569,7 @@ int main(int argc, char **argv)
     RUN(reserving_the_whole_prompt_delays_admission);
     RUN(a_half_computed_prompt_is_preempted);
     RUN(prefill_first_stops_decodes);
+    RUN(prefill_first_keeps_a_hundredth_free);
     RUN(static_batches_do_not_mix);
     RUN(what_can_never_run_is_refused);
     RUN(configurations_out_of_range_are_refused);
