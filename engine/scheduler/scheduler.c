@@ -76,6 +76,7 @@ struct kw_sched {
     uint32_t step_decode;   /* of them in the step decided last: all or none */
     uint64_t tick, context; /* decode steps so far; sum of tokens in the KV cache of decoding sequences */
     uint64_t next_order;
+    uint64_t reserved;             /* trtllm: blocks that the running sequences have at their ends, all together */
     uint64_t *ends;                /* [cap] min-heap of completion keys of the decoding sequences, n_decode of them */
     uint32_t *phase;               /* [block_size] decoding sequences by phase */
     struct kw_sched_chunk *chunks; /* [cap] */
@@ -110,9 +111,15 @@ static enum kw_status check_drafts(const struct kw_sched_config *c, struct kw_er
     return KW_OK;
 }
 
+/* TensorRT-LLM: a prompt has its blocks from the beginning, and what is cut of it ends with one. */
+static bool in_whole_blocks(const struct kw_sched_config *c)
+{
+    return c->policy == KW_SCHED_TRTLLM || c->policy == KW_SCHED_TRTLLM_MAX_UTILIZATION;
+}
+
 enum kw_status kw_sched_new(struct kw_sched **out, const struct kw_sched_config *c, struct kw_error *err)
 {
-    if (c->policy > KW_SCHED_STATIC)
+    if (c->policy > KW_SCHED_TRTLLM_MAX_UTILIZATION)
         return kw_fail(err, KW_ERANGE, "scheduler: policy %d is not known", (int)c->policy);
     if (!c->max_num_seqs) return kw_fail(err, KW_ERANGE, "scheduler: max_num_seqs is 0, want at least 1");
     if (c->max_num_batched_tokens < c->max_num_seqs)
@@ -129,6 +136,11 @@ enum kw_status kw_sched_new(struct kw_sched **out, const struct kw_sched_config 
     if (!c->block_size || c->block_size > MOST_BLOCK_SIZE || c->block_size & (c->block_size - 1))
         return kw_fail(err, KW_ERANGE, "scheduler: block_size %" PRIu32 ", want a power of two from 1 to 512",
                        c->block_size);
+    if (in_whole_blocks(c) && c->max_num_batched_tokens < c->block_size)
+        return kw_fail(err, KW_ERANGE,
+                       "scheduler: max_num_batched_tokens %" PRIu32 " is less than block_size %" PRIu32
+                       ", and TensorRT-LLM cuts prompts into whole blocks",
+                       c->max_num_batched_tokens, c->block_size);
     if (!c->num_blocks) return kw_fail(err, KW_ERANGE, "scheduler: num_blocks is 0, want at least 1");
     if ((uint64_t)c->num_blocks * c->block_size > UINT64_C(1) << 32)
         return kw_fail(err, KW_ERANGE,
@@ -190,7 +202,7 @@ void kw_sched_reset(struct kw_sched *s)
     s->running = s->waiting = s->held = s->receiving = s->ready = (struct list){ NONE, NONE, 0 };
     kw_adapter_slots_reset(&s->adapters);
     s->n_decode = s->most_running = s->step_decode = s->n_chunks = s->n_preempted = s->prefill_tokens = 0;
-    s->tick = s->context = s->next_order = s->pairs2 = 0;
+    s->tick = s->context = s->next_order = s->pairs2 = s->reserved = 0;
     s->batch_known = false;
     memset(s->phase, 0, s->c.block_size * sizeof *s->phase);
 }
@@ -461,8 +473,26 @@ static uint32_t held_blocks(const struct kw_sched *s, const struct seq *q)
     if (s->c.draft_tokens && (q->state == DECODE || q->state == PREFILL)) return q->held;
     if (q->state == RECEIVING || q->state == READY || q->state == KEPT) return blocks(s, q->prompt);
     if (q->state == DECODE || q->state == DONE) return blocks(s, context_of(s, q));
-    if (q->state == PREFILL) return blocks(s, s->c.policy == KW_SCHED_STATIC ? target(q) : q->computed);
+    bool whole = s->c.policy == KW_SCHED_STATIC || in_whole_blocks(&s->c);
+    if (q->state == PREFILL) return blocks(s, whole ? target(q) : q->computed);
     return 0;
+}
+
+/* trtllm: blocks of a sequence at its end, which it is admitted with a claim to; its last token never enters the cache. */
+static uint32_t reservation(const struct kw_sched *s, const struct seq *q)
+{
+    return s->c.policy == KW_SCHED_TRTLLM ? blocks(s, q->prompt + q->output - 1) : 0;
+}
+
+/* trtllm: what running sequences will still take of the free blocks, when a prompt may be admitted: each has what the step
+ * wants by then, and each prompt has a chunk in it. O(block_size + chunks). */
+static uint64_t promised(const struct kw_sched *s)
+{
+    if (s->c.policy != KW_SCHED_TRTLLM) return 0;
+    uint64_t held = decode_blocks(s, s->step_decode != 0);
+    for (uint32_t j = 0; j < s->n_chunks; j++) held += held_blocks(s, &s->seq[s->chunks[j].slot]);
+    assert(held <= s->reserved);
+    return s->reserved - held;
 }
 
 /* ---- leaving ---- */
@@ -506,6 +536,7 @@ static void finish(struct kw_sched *s, uint32_t i) /* gives up blocks, seat and 
 {
     struct seq *q = &s->seq[i];
     assert(q->generated == q->output);
+    s->reserved -= reservation(s, q);
     if (q->adapter && q->state != DONE) kw_adapter_slots_leave(&s->adapters, q->adapter);
     if (q->keeps) {
         unlink_seq(s, &s->running, i);
@@ -537,7 +568,7 @@ void kw_sched_received(struct kw_sched *s, uint32_t i)
  * all its blocks and computes them anew; swapping them out was left out of V1, so it is left out here. O(n_decode). */
 static void preempt_last(struct kw_sched *s)
 {
-    assert(s->running.n);
+    assert(s->running.n && s->c.policy != KW_SCHED_TRTLLM);
     uint32_t i = s->running.tail;
     struct seq *q = &s->seq[i];
     s->preempted_any = true;
@@ -581,6 +612,7 @@ void kw_sched_cancel(struct kw_sched *s, uint32_t i)
     assert(!s->step_decode && !s->n_chunks); /* a batch that runs would miss it */
     uint32_t held = held_blocks(s, q);
     if (q->state == DECODE) stop_decoding(s, i);
+    if (q->state == DECODE || q->state == PREFILL) s->reserved -= reservation(s, q);
     if (i == s->mid) s->mid = q->next;
     if (i == s->unseen) s->unseen = q->next;
     give_back(s, i, held, 0, false);
@@ -724,6 +756,13 @@ static uint32_t watermark(const struct kw_sched *s)
     return s->c.policy == KW_SCHED_PREFILL_FIRST && s->running.n ? s->c.num_blocks / 100 : 0;
 }
 
+/* Tokens of a prompt that this step computes. */
+static uint32_t cut_to(const struct kw_sched *s, uint32_t left, uint32_t budget)
+{
+    if (left <= budget) return left;
+    return in_whole_blocks(&s->c) ? budget & ~s->mask : budget;
+}
+
 /* Admits the next in order if there is one and its blocks are free: all it will need before it decodes when whole, else
  * those of its first chunk within budget. Returns the tokens left to compute after prefix hits, 0 if it must wait, and
  * then nobody behind it may pass. O(1) without prefix caching, with it O(hashes and pieces of the prompt), each time the
@@ -740,11 +779,17 @@ static uint32_t admit_next(struct kw_sched *s, uint32_t budget, bool whole, bool
     if (s->c.prefix_caching) hits = kw_kv_lookup(&s->kv, i, (all - 1) >> s->shift, &in_use);
     uint32_t have = hits << s->shift, left = all - have, total;
     if (s->c.policy == KW_SCHED_PREFILL_FIRST && left > budget && !oversize) return 0;
+    if (!whole && !cut_to(s, left, budget)) { /* not a block of it fits */
+        s->blocked_tokens = left;
+        return 0;
+    }
+    whole |= in_whole_blocks(&s->c);
     uint32_t upto = whole || left <= budget ? all : have + budget; /* KV tokens the blocks taken now are for */
     total = blocks(s, upto);
     assert(hits < total && in_use <= hits); /* the prompt's last token is computed, whatever is cached */
     /* Hits in the free queue are taken out of it, as new blocks are; hits that others hold cost nothing. */
-    uint32_t need = (s->c.reserve_full_prompt ? blocks(s, all) : total) - in_use;
+    uint64_t need = (s->c.reserve_full_prompt ? blocks(s, all) : total) - in_use;
+    if (s->c.policy == KW_SCHED_TRTLLM) need = reservation(s, q) - in_use + promised(s);
     if (!blocks_free(s, s->step_decode != 0, need + watermark(s))) {
         s->blocked_tokens = left;
         return 0;
@@ -761,6 +806,7 @@ static uint32_t admit_next(struct kw_sched *s, uint32_t budget, bool whole, bool
     q->state = PREFILL;
     q->computed = have;
     q->order = s->next_order++;
+    s->reserved += reservation(s, q);
     return left;
 }
 
@@ -773,7 +819,7 @@ static inline void step_chunked(struct kw_sched *s)
     uint32_t budget = s->c.max_num_batched_tokens - s->n_decode * (1 + s->c.draft_tokens);
     if (s->mid != NONE) {
         struct seq *q = &s->seq[s->mid];
-        uint32_t left = target(q) - q->computed, len = left < budget ? left : budget;
+        uint32_t left = target(q) - q->computed, len = cut_to(s, left, budget);
         uint32_t need = blocks_beyond(s, q->computed + len, s->c.lookahead_tokens), held = held_blocks(s, q);
         uint32_t more = need > held ? need - held : 0;
         if (!blocks_free(s, s->step_decode != 0, more)) {
@@ -782,16 +828,19 @@ static inline void step_chunked(struct kw_sched *s)
         } else {
             take(s, s->mid, more);
             if (s->c.draft_tokens) q->held += more;
-            add_chunk(s, s->mid, len);
-            budget -= len;
+            add_chunk(s, s->mid, len); /* never empty: decodes took a token of the budget as prompts, too */
+            if (in_whole_blocks(&s->c)) s->blocked_tokens = left - len; /* a larger budget would cut it elsewhere */
+            budget = len < left ? 0 : budget - len;
         }
     }
     if (s->preempted_any) return;
     for (uint32_t left; (left = admit_next(s, budget, false, false));) {
-        uint32_t len = left < budget ? left : budget;
+        uint32_t len = cut_to(s, left, budget);
         add_chunk(s, s->running.tail, len);
-        budget -= len;
-        if (len < left) s->mid = s->running.tail;
+        budget = len < left ? 0 : budget - len;
+        if (len == left) continue;
+        s->mid = s->running.tail;
+        if (in_whole_blocks(&s->c)) s->blocked_tokens = left - len;
     }
 }
 
@@ -886,6 +935,8 @@ bool kw_sched_step(struct kw_sched *s, struct kw_step *step)
     switch (s->c.policy) {
     case KW_SCHED_VLLM:
     case KW_SCHED_SARATHI:
+    case KW_SCHED_TRTLLM:
+    case KW_SCHED_TRTLLM_MAX_UTILIZATION:
         s->stale_decision = s->n_leaving || s->unseen != NONE;
         do step_chunked(s);
         while ((s->stale_decision && catch_up(s)) || (s->preempted_any && nobody_is_left(s)));
@@ -1165,7 +1216,7 @@ static bool check_adapters(const struct kw_sched *s, struct kw_error *err)
 
 bool kw_sched_check(const struct kw_sched *s, struct kw_error *err)
 {
-    uint64_t context = 0, held = 0, unshared = 0, order = 0;
+    uint64_t context = 0, held = 0, unshared = 0, order = 0, reserved = 0;
     uint32_t n = 0, decoding = 0, phase[MOST_BLOCK_SIZE] = { 0 };
     bool prompts = false;
     for (uint32_t i = s->running.head, prev = NONE; i != NONE; prev = i, i = s->seq[i].next, n++) {
@@ -1195,6 +1246,7 @@ bool kw_sched_check(const struct kw_sched *s, struct kw_error *err)
             prompts = true;
         }
         held += held_blocks(s, q);
+        reserved += reservation(s, q);
         unshared += held_blocks(s, q) - (s->c.prefix_caching ? s->kv.seq[i].shared : 0);
         if (s->c.block_tables && !s->step_decode && !s->n_chunks && s->kv.seq[i].n_table != held_blocks(s, q))
             return kw_fail(err, KW_EFAIL, "slot %" PRIu32 " has %" PRIu32 " block ids", i, s->kv.seq[i].n_table), false;
@@ -1217,6 +1269,8 @@ bool kw_sched_check(const struct kw_sched *s, struct kw_error *err)
                false;
     if (context != s->context)
         return kw_fail(err, KW_EFAIL, "context is %" PRIu64 ", sum says %" PRIu64, s->context, context), false;
+    if (reserved != s->reserved)
+        return kw_fail(err, KW_EFAIL, "reserved is %" PRIu64 ", sum says %" PRIu64, s->reserved, reserved), false;
     if (memcmp(phase, s->phase, s->c.block_size * sizeof *phase))
         return kw_fail(err, KW_EFAIL, "phases are off"), false;
     for (uint32_t i = 1; i < s->n_decode && !s->c.draft_tokens; i++)

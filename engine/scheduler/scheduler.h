@@ -17,6 +17,19 @@
  *   static         when none runs, the batch is taken: from the head of the queue while there is a seat and blocks for
  *                  the whole prompt, whatever the budget. Steps then prefill the batch in order, chunked to the budget,
  *                  without decodes, until every prompt is done; then all decode. The finished leave, nobody joins.
+ *   trtllm         TensorRT-LLM's in-flight batching with chunked context, GUARANTEED_NO_EVICT (its default): as vllm, but
+ *                  a prompt is admitted only if all blocks up to its last token fit beside those that the running ones
+ *                  will yet take, so nobody is ever preempted. At admission it takes the blocks of its whole prompt. A
+ *                  chunk that the budget cuts ends at a block; where not a block fits, it waits. Who is to be computed
+ *                  next is passed by nobody; TensorRT-LLM lets a prompt pass that fits whole into what is left of the
+ *                  budget, which is less than a block. It reserves for the longest answer that a request allows; here
+ *                  that is `output`, since logs do not tell another. Cached blocks that others hold are not reserved
+ *                  again. Left out: a prompt held back for a step since another one of it computes its prefix.
+ *   trtllm_max_utilization  the same, MAX_UTILIZATION: admitted with blocks for its prompt; when blocks run out, the
+ *                  newest is paused and recomputed, as in vllm.
+ *                  Source of both: cpp/tensorrt_llm/batch_manager/capacityScheduler.cpp and microBatchScheduler.cpp
+ *                  (1.0 and main of 2025; FIRST_COME_FIRST_SERVED chunks of a unit of a KV block), and
+ *                  nvidia.github.io/TensorRT-LLM, performance/performance-tuning-guide/useful-runtime-flags.
  *
  * Prefix caching follows vLLM: a full block is cached when it is scheduled; freed blocks join the tail of the free
  * queue, a sequence's last block first, and are taken from its head; a hit leaves the queue. Hits: whole leading
@@ -67,19 +80,27 @@
 #include <stdint.h>
 #include "sim/core/status.h"
 
-enum kw_sched_policy { KW_SCHED_VLLM, KW_SCHED_PREFILL_FIRST, KW_SCHED_SARATHI, KW_SCHED_STATIC };
+enum kw_sched_policy {
+    KW_SCHED_VLLM,
+    KW_SCHED_PREFILL_FIRST,
+    KW_SCHED_SARATHI,
+    KW_SCHED_STATIC,
+    KW_SCHED_TRTLLM,
+    KW_SCHED_TRTLLM_MAX_UTILIZATION
+};
 
 #define KW_SCHED_MAX_LORAS 4096
 #define KW_SCHED_MAX_DRAFTS 32
 
 struct kw_sched_config {
     enum kw_sched_policy policy;
-    uint32_t max_num_batched_tokens; /* token budget of a step; >= max_num_seqs (for sarathi: the chunk) */
-    uint32_t max_num_seqs;           /* sequences running at most; >= 1 */
-    uint32_t max_model_len;          /* prompt + output at most; longer requests are refused by add */
-    uint32_t block_size;             /* tokens a KV block; power of two, 1..512 */
-    uint32_t num_blocks; /* KV blocks of the replica; vLLM's num_gpu_blocks - 1, as it keeps one (the null block) */
-    bool prefix_caching; /* reuse blocks by hash, LRU eviction */
+    uint32_t
+        max_num_batched_tokens; /* token budget of a step; >= max_num_seqs (for sarathi: the chunk; trtllm: >= block_size) */
+    uint32_t max_num_seqs;      /* sequences running at most; >= 1 */
+    uint32_t max_model_len; /* prompt + output at most; longer requests are refused by add */
+    uint32_t block_size;    /* tokens a KV block; power of two, 1..512 */
+    uint32_t num_blocks;    /* KV blocks of the replica; vLLM's num_gpu_blocks - 1, as it keeps one (the null block) */
+    bool prefix_caching;    /* reuse blocks by hash, LRU eviction */
     bool reserve_full_prompt; /* vLLM 0.19 scheduler_reserve_full_isl: admit only if the whole prompt's blocks fit */
     bool block_tables;        /* real engine: keep each sequence's physical block ids */
     bool async_scheduling;    /* vLLM 0.19's default: a batch is decided while the one before it runs; vllm, sarathi */

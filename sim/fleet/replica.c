@@ -41,7 +41,7 @@ enum kw_status kw_replica_init(struct kw_replica *r, const struct kw_sched_confi
                               .after_prompt_ps = kw_steptime_after_prompt_ps(t),
                               .itl = itl,
                               .mode = mode,
-                              .joint = c->policy == KW_SCHED_VLLM || c->policy == KW_SCHED_SARATHI,
+                              .joint = c->policy != KW_SCHED_PREFILL_FIRST && c->policy != KW_SCHED_STATIC,
                               .closed = c->policy == KW_SCHED_STATIC,
                               .async = c->async_scheduling,
                               .caching = c->prefix_caching,

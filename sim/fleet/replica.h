@@ -89,7 +89,7 @@ struct kw_replica {
     struct kw_hist *itl, *itl_next; /* itl_next: from the next boundary on, when watch_next */
     bool watch_next;
     enum kw_stepping mode;
-    bool joint;              /* policy: decodes are in every step (vllm, sarathi) */
+    bool joint;              /* policy: decodes are in every step (not prefill_first, static) */
     bool closed;             /* policy: nobody joins a running batch (static) */
     bool async;              /* async scheduling: when an arrival came matters even if it must wait */
     bool caching;            /* prefix caching */

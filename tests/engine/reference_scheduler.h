@@ -274,6 +274,32 @@ static inline void ref_drop_adapter(struct ref_sched *s, uint32_t a)
 
 /* --- deciding a step --- */
 
+static inline bool ref_in_whole_blocks(const struct ref_sched *s)
+{
+    return s->c.policy == KW_SCHED_TRTLLM || s->c.policy == KW_SCHED_TRTLLM_MAX_UTILIZATION;
+}
+
+/* As much of a prompt as the budget allows; TensorRT-LLM cuts it after a whole block, which may be none. */
+static inline uint32_t ref_cut(const struct ref_sched *s, uint32_t left, uint32_t budget)
+{
+    uint32_t len = left < budget ? left : budget;
+    return len < left && ref_in_whole_blocks(s) ? len / s->c.block_size * s->c.block_size : len;
+}
+
+static inline uint32_t ref_blocks_at_its_end(const struct ref_sched *s, const struct ref_seq *q)
+{
+    return ref_blocks_for(s, q->r.prompt + q->r.output - 1);
+}
+
+/* Blocks that the running ones have yet to take before they end. */
+static inline uint32_t ref_promised(const struct ref_sched *s)
+{
+    uint32_t n = 0;
+    for (uint32_t at = 0; at < s->n_running; at++)
+        n += ref_blocks_at_its_end(s, &s->seq[s->running[at]]) - s->seq[s->running[at]].n_blocks;
+    return n;
+}
+
 static inline void ref_put_in_batch(struct ref_batch *b, struct ref_seq *q, uint32_t len)
 {
     q->scheduled = len;
@@ -307,12 +333,12 @@ static inline void ref_schedule_running(struct ref_sched *s, struct ref_batch *b
 {
     for (uint32_t at = 0; at<s->n_running && * budget> 0; at++) {
         struct ref_seq *q = &s->seq[s->running[at]];
-        uint32_t left = ref_tokens(q) - q->computed, len = left < *budget ? left : *budget;
+        uint32_t left = ref_tokens(q) - q->computed, len = ref_cut(s, left, *budget);
         while (at < s->n_running && !ref_grow(s, q, q->computed + len)) ref_preempt_newest(s, b);
         if (at == s->n_running) break; /* q itself had to leave */
         ref_hash_full_blocks(s, q, q->computed + len);
         ref_put_in_batch(b, q, len);
-        *budget -= len;
+        *budget = len < left ? 0 : *budget - len;
     }
 }
 
@@ -341,15 +367,18 @@ static inline bool ref_admit_next(struct ref_sched *s, struct ref_batch *b, uint
     for (uint32_t h = 0; h < n_hits; h++) evictable += s->block[hit[h]].users == 0;
 
     if (how == REF_WHOLE && left > *budget && b->n_chunks > 0) return false;
-    uint32_t len = how == REF_CHUNK && left > *budget ? *budget : left;
-    uint32_t asked = s->c.reserve_full_prompt ? left : len;
+    uint32_t len = how == REF_CHUNK ? ref_cut(s, left, *budget) : left;
+    if (len == 0) return false;
+    uint32_t given = ref_in_whole_blocks(s) ? left : len, asked = s->c.reserve_full_prompt ? left : given;
+    uint32_t need = ref_blocks_for(s, past + asked);
+    if (s->c.policy == KW_SCHED_TRTLLM) need = ref_blocks_at_its_end(s, q) + ref_promised(s);
     uint32_t kept = how == REF_WHOLE && s->n_running > 0 ? s->c.num_blocks / 100 : 0; /* V0's watermark */
-    if (ref_blocks_for(s, past + asked) - n_hits + evictable + kept > s->n_free) return false;
+    if (need - n_hits + evictable + kept > s->n_free) return false;
 
     for (uint32_t h = 0; h < n_hits; h++) ref_use_hit(s, q, hit[h]);
     q->n_hashed = n_hits;
     if (!own) q->private_from = UINT32_MAX;
-    bool fits = ref_grow(s, q, past + len);
+    bool fits = ref_grow(s, q, past + given);
     assert(fits);
     (void)fits;
     ref_remove(s->waiting, &s->n_waiting, i);
@@ -363,7 +392,7 @@ static inline bool ref_admit_next(struct ref_sched *s, struct ref_batch *b, uint
     if (how == REF_SEAT) return true;
     ref_hash_full_blocks(s, q, past + len);
     ref_put_in_batch(b, q, len);
-    *budget -= len < *budget ? len : *budget;
+    *budget = len < left || len > *budget ? 0 : *budget - len;
     return true;
 }
 
@@ -394,6 +423,8 @@ static inline bool ref_step(struct ref_sched *s, struct ref_batch *b)
     for (uint32_t i = 0; i < s->n_seqs; i++) s->seq[i].scheduled = 0;
     switch (s->c.policy) {
     case KW_SCHED_VLLM:
+    case KW_SCHED_TRTLLM:
+    case KW_SCHED_TRTLLM_MAX_UTILIZATION:
     case KW_SCHED_SARATHI: /* the same rule; only what the budget is set to differs */
         ref_schedule_running(s, b, &budget);
         if (b->n_preempted == 0) ref_admit(s, b, &budget, REF_CHUNK);

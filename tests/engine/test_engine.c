@@ -452,7 +452,7 @@ static void company(const char *backend, const char *which)
         }
         kw_engine_close(&e);
     }
-    for (int policy = 0; policy < 4; policy++) {
+    for (int policy = 0; policy < 6; policy++) {
         o = options_for("llama", backend, "fp32");
         o.policy = (enum kw_sched_policy)policy, o.max_num_seqs = 4, o.max_num_batched_tokens = 32; /* < a prompt */
         if (!open_engine(&e, &o)) return;

@@ -464,10 +464,12 @@ static void draw(struct load *l)
 {
     memset(l, 0, sizeof *l);
     struct kw_sched_config *c = &l->c;
-    c->policy = (enum kw_sched_policy)rnd(4);
+    c->policy = (enum kw_sched_policy)rnd(6);
     c->max_num_seqs = 1 + rnd(12);
     c->max_num_batched_tokens = c->max_num_seqs + rnd(rnd(2) ? 8 : 100);
     c->block_size = 1u << rnd(5);
+    if (c->policy >= KW_SCHED_TRTLLM && c->max_num_batched_tokens < c->block_size)
+        c->max_num_batched_tokens = c->block_size;
     c->prefix_caching = rnd(2);
     c->reserve_full_prompt = rnd(2);
     c->max_model_len = 400;

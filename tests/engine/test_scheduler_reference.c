@@ -25,12 +25,14 @@ static void make_case(struct tested *t, uint64_t seed)
     memset(t, 0, sizeof *t);
     t->seed = seed;
     struct kw_sched_config *c = &t->c;
-    c->policy = (enum kw_sched_policy)below(&rng, 4);
+    c->policy = (enum kw_sched_policy)below(&rng, 6);
     c->block_size = 1u << below(&rng, 6);
     c->num_blocks = below(&rng, 4) ? 2 + below(&rng, 14) : 2 + below(&rng, 100);
     if (c->policy == KW_SCHED_PREFILL_FIRST && below(&rng, 2)) c->num_blocks += 99; /* with a watermark */
     c->max_num_seqs = 1 + below(&rng, 12);
     c->max_num_batched_tokens = c->max_num_seqs + (below(&rng, 3) ? up_to(&rng, 4 * c->block_size) : below(&rng, 600));
+    if (c->policy >= KW_SCHED_TRTLLM && c->max_num_batched_tokens < c->block_size)
+        c->max_num_batched_tokens = c->block_size;
     c->max_model_len = c->num_blocks * c->block_size + (below(&rng, 2) ? 1 : 0);
     if (below(&rng, 4) == 0) c->max_model_len = 2 + below(&rng, c->max_model_len - 1);
     c->prefix_caching = below(&rng, 3) > 0;
@@ -431,6 +433,51 @@ static void prefill_first_keeps_a_hundredth_free(void)
     check_trace(&t, "A0+1600! | A | A | B0+3200!");
 }
 
+/* Six blocks of 16, budget 64. A ends with 3 (34 tokens), B with 4 (49): there are blocks for B's prompt beside A, but not
+ * for both ends, so B waits until A has gone, and C does not pass it. With MAX_UTILIZATION B comes in at once, its prompt
+ * cut after a block, C behind it; when B wants its 4th block there is none, so it is paused and computed again. */
+static void trtllm_reserves_to_the_end(void)
+{
+    struct tested t = {
+        .c = blocks_of_16(6, false),
+        .n = 3,
+        .r = { { .prompt = 31, .output = 4 }, { .prompt = 47, .output = 3 }, { .prompt = 1, .output = 1 } }
+    };
+    t.c.policy = KW_SCHED_TRTLLM;
+    check_trace(&t, "A0+31! | A | A | A | B0+47! C0+1! | B | B");
+    t.c.policy = KW_SCHED_TRTLLM_MAX_UTILIZATION;
+    check_trace(&t, "A0+31! B0+32 | A B32+15! C0+1! | A B | -B A | B0+49!");
+}
+
+/* Blocks that A holds are not reserved again for B, which begins with the same 48 tokens: both end with 4, 6 are enough. Of
+ * 5 they are not. */
+static void trtllm_reserves_shared_blocks_once(void)
+{
+    struct request r = {
+        .prompt = 48, .output = 2, .with_hash = true, .n_hash = 3, .hash_block = 16, .hash = { 1, 2, 3 }
+    };
+    struct tested t = { .c = blocks_of_16(6, true), .n = 2, .r = { r, r } };
+    t.c.policy = KW_SCHED_TRTLLM;
+    check_trace(&t, "A0+48! B32+16! | A B");
+    t.c.num_blocks = 5;
+    check_trace(&t, "A0+48! | A | B32+16! | B");
+}
+
+/* Budget 50: three blocks, and nobody gets the two tokens beyond them. Budget 16 beside a decode is no block: B waits. */
+static void trtllm_cuts_prompts_after_a_block(void)
+{
+    struct tested t = { .c = blocks_of_16(20, false),
+                        .n = 2,
+                        .r = { { .prompt = 100, .output = 1 }, { .prompt = 2, .output = 1 } } };
+    t.c.policy = KW_SCHED_TRTLLM;
+    t.c.max_num_batched_tokens = 50;
+    check_trace(&t, "A0+48 | A48+48 | A96+4! B0+2!");
+    t.c.max_num_batched_tokens = 16;
+    t.r[0] = (struct request){ .prompt = 1, .output = 3 };
+    t.r[1] = (struct request){ .prompt = 20, .output = 1 };
+    check_trace(&t, "A0+1! | A | A | B0+16 | B16+4!");
+}
+
 /* Two seats: A and B. Both prompts first, chunked, then both decode; C waits for both to end although a seat is free.
  */
 static void static_batches_do_not_mix(void)
@@ -497,17 +544,19 @@ static void what_can_never_run_is_refused(void)
 
 static void configurations_out_of_range_are_refused(void)
 {
-    struct kw_sched_config good = blocks_of_16(4, false), bad[8];
-    for (int i = 0; i < 8; i++) bad[i] = good;
+    struct kw_sched_config good = blocks_of_16(4, false), bad[9];
+    for (int i = 0; i < 9; i++) bad[i] = good;
     bad[0].max_num_batched_tokens = good.max_num_seqs - 1;
     bad[1].max_num_seqs = 0;
     bad[2].block_size = 0;
     bad[3].block_size = 24;
     bad[4].block_size = 1024;
     bad[5].num_blocks = 0;
-    bad[6].policy = (enum kw_sched_policy)4;
+    bad[6].policy = (enum kw_sched_policy)6;
     bad[7].max_model_len = 0;
-    for (int i = 0; i < 8; i++) {
+    bad[8].policy = KW_SCHED_TRTLLM;
+    bad[8].block_size = 128;
+    for (int i = 0; i < 9; i++) {
         struct kw_sched *s = NULL;
         struct kw_error err = { "" };
         CHECK(kw_sched_new(&s, &bad[i], &err) == KW_ERANGE && err.msg[0]);
@@ -570,6 +619,9 @@ int main(int argc, char **argv)
     RUN(a_half_computed_prompt_is_preempted);
     RUN(prefill_first_stops_decodes);
     RUN(prefill_first_keeps_a_hundredth_free);
+    RUN(trtllm_reserves_to_the_end);
+    RUN(trtllm_reserves_shared_blocks_once);
+    RUN(trtllm_cuts_prompts_after_a_block);
     RUN(static_batches_do_not_mix);
     RUN(what_can_never_run_is_refused);
     RUN(configurations_out_of_range_are_refused);

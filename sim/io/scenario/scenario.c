@@ -190,7 +190,8 @@ static enum kw_status read_retry(struct kw_jnode o, struct kw_client_retry *r, s
  * message names the key that is wrong where one alone is. */
 static enum kw_status read_scheduler(struct kw_jnode o, struct kw_sched_config *c, struct kw_error *err)
 {
-    static const char *const policies[] = { "vllm", "prefill_first", "sarathi", "static", NULL };
+    static const char *const policies[] = { "vllm",   "prefill_first",          "sarathi", "static",
+                                            "trtllm", "trtllm_max_utilization", NULL }; /* enum kw_sched_policy */
     if (!kw_json_present(o)) return KW_OK;
     int policy = c->policy;
     enum kw_status st = known_keys(o, "deployments[].scheduler", err);
@@ -214,6 +215,9 @@ static enum kw_status read_scheduler(struct kw_jnode o, struct kw_sched_config *
     if (st == KW_OK && c->max_num_batched_tokens < c->max_num_seqs)
         st = kw_json_fail(o, KW_ERANGE, err, "max_num_batched_tokens (%u) must be >= max_num_seqs (%u)",
                           c->max_num_batched_tokens, c->max_num_seqs);
+    if (st == KW_OK && policy >= KW_SCHED_TRTLLM && c->max_num_batched_tokens < c->block_size)
+        st = kw_json_fail(o, KW_ERANGE, err, "max_num_batched_tokens (%u) must be >= block_size (%u) with %s",
+                          c->max_num_batched_tokens, c->block_size, policies[policy]);
     return st;
 }
 

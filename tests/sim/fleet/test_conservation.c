@@ -113,7 +113,7 @@ static void any_replicas(struct kw_deployment *d, const struct kw_steptime *time
     *d = (struct kw_deployment){ .kind = KW_KIND_SERVERLESS,
                                  .steptime = time,
                                  .balance = (enum kw_balance)draw(KW_BALANCES) };
-    d->sched = (struct kw_sched_config){ .policy = (enum kw_sched_policy)draw(4),
+    d->sched = (struct kw_sched_config){ .policy = (enum kw_sched_policy)draw(6),
                                          .max_num_batched_tokens = draw(2) ? 8192 : 512,
                                          .max_num_seqs = draw(2) ? 64 : 4,
                                          .max_model_len = 6000,
@@ -123,7 +123,7 @@ static void any_replicas(struct kw_deployment *d, const struct kw_steptime *time
                                          .reserve_full_prompt = draw(2) };
     if (d->sched.policy == KW_SCHED_PREFILL_FIRST || d->sched.policy == KW_SCHED_STATIC)
         d->sched.max_num_batched_tokens = 8192;
-    else if (draw(2))
+    else if (d->sched.policy < KW_SCHED_TRTLLM && draw(2))
         any_adapters(d);
     c->scaler = (enum kw_scaler)draw(KW_SCALER_SETUP + 1);
     c->max_replicas = 1 + (uint32_t)draw(6);

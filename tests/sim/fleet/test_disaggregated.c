@@ -141,7 +141,7 @@ static void cancelled_anywhere(void)
 static void draw_pair(struct load *l)
 {
     do draw(l);
-    while (l->c.policy == KW_SCHED_PREFILL_FIRST || l->c.policy == KW_SCHED_STATIC || l->c.max_loras);
+    while ((l->c.policy != KW_SCHED_VLLM && l->c.policy != KW_SCHED_SARATHI) || l->c.max_loras);
     l->c.async_scheduling = false;
     struct kw_sched_config *first = &l->pair.prefill_sched;
     *first = l->c;

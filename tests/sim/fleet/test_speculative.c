@@ -186,7 +186,7 @@ static void preempted_and_back(void)
 static void draw_drafts(struct load *l)
 {
     do draw(l);
-    while (l->c.policy == KW_SCHED_PREFILL_FIRST || l->c.policy == KW_SCHED_STATIC || l->c.max_loras);
+    while ((l->c.policy != KW_SCHED_VLLM && l->c.policy != KW_SCHED_SARATHI) || l->c.max_loras);
     struct kw_sched_config *c = &l->c;
     c->async_scheduling = false;
     c->draft_tokens = 1 + rnd(rnd(2) ? 3 : 12);
