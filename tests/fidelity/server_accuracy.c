@@ -92,9 +92,7 @@ static void set_limits(struct kw_loadtest *l, const struct kw_server_point *q, c
     c->max_model_len = p->max_model_len;
     c->block_size = p->block_size;
     c->num_blocks = (uint32_t)(room / block) - 1;
-    double seats = floor((double)c->num_blocks * c->block_size / (l->prompt + l->output + c->block_size));
-    if (q->no_evict && seats < c->max_num_seqs)
-        c->max_num_seqs = seats > 1 ? (uint32_t)seats : 1; /* requests are alike */
+    if (q->no_evict && c->policy == KW_SCHED_VLLM) c->policy = KW_SCHED_TRTLLM;
     c->reserve_full_prompt = true;
     c->prefix_caching = l->cached;
     c->async_scheduling = !strcmp(q->kernels.framework, "vllm") && c->policy == KW_SCHED_VLLM;

@@ -208,7 +208,9 @@ static void set_load(struct kw_loadtest *l, const struct kw_silicon_run *r, cons
                                .front_token_s = p->front_token_s,
                                .links = &p->tables.comm };
     l->config = (struct kw_sched_config){
-        .policy = !strcmp(r->engine, "sglang") ? KW_SCHED_PREFILL_FIRST : KW_SCHED_VLLM,
+        .policy = !strcmp(r->engine, "sglang") ? KW_SCHED_PREFILL_FIRST
+                  : trtllm                     ? KW_SCHED_TRTLLM
+                                               : KW_SCHED_VLLM,
         .max_num_batched_tokens = p->max_num_batched_tokens,
         .max_num_seqs = p->max_num_seqs,
         .max_model_len = p->max_model_len,
@@ -217,8 +219,6 @@ static void set_load(struct kw_loadtest *l, const struct kw_silicon_run *r, cons
         .reserve_full_prompt = true,
         .async_scheduling = !strcmp(r->engine, "vllm"),
     };
-    double seats = floor((double)l->config.num_blocks * p->block_size / (r->prompt + r->output + p->block_size));
-    if (trtllm && seats < l->config.max_num_seqs) l->config.max_num_seqs = seats > 1 ? (uint32_t)seats : 1;
 }
 
 /* The profile that a plan would take of it, NULL: none ships. */
