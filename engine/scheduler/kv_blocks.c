@@ -6,9 +6,10 @@
 #define NONE KW_KV_NONE
 static_assert(sizeof(struct kw_kv_piece) == 48, "48 bytes a block at most, taken at the first add");
 
-void kw_kv_init(struct kw_kv *kv, uint32_t n_blocks, bool caching, bool tables)
+void kw_kv_init(struct kw_kv *kv, uint32_t n_blocks, bool caching, bool tables, uint32_t host_blocks)
 {
     *kv = (struct kw_kv){ .n_blocks = n_blocks, .caching = caching, .tables = tables };
+    kw_host_tier_init(&kv->host, host_blocks);
     kw_kv_reset(kv);
 }
 
@@ -21,7 +22,9 @@ void kw_kv_free(struct kw_kv *kv)
     free(kv->older);
     free(kv->newer);
     free(kv->sibling);
-    kw_kv_init(kv, kv->n_blocks, kv->caching, kv->tables);
+    free(kv->chain);
+    kw_host_tier_free(&kv->host);
+    kw_kv_init(kv, kv->n_blocks, kv->caching, kv->tables, kv->host.most);
 }
 
 static void queue_all(struct kw_kv *kv);
@@ -32,6 +35,7 @@ void kw_kv_reset(struct kw_kv *kv)
     kv->n_piece = kv->n_map = 0;
     kv->spare = kv->head = kv->tail = kv->first = kv->last = NONE;
     kv->reserved = 0;
+    kw_host_tier_reset(&kv->host);
     if (kv->map) memset(kv->map, 0xff, kv->map_cap * sizeof *kv->map);
     queue_all(kv);
 }
@@ -246,6 +250,17 @@ static enum kw_status first_memory(struct kw_kv *kv, struct kw_error *err)
     return KW_OK;
 }
 
+static enum kw_status reserve_host(struct kw_kv *kv, uint32_t n_hash, uint32_t hashed, struct kw_error *err)
+{
+    if (kv->cap_chain < n_hash) {
+        uint64_t *chain = realloc(kv->chain, n_hash * sizeof *chain);
+        if (!chain) return kw_fail(err, KW_ENOMEM, "prefix cache: no memory for %u hashes", n_hash);
+        kv->chain = chain;
+        kv->cap_chain = n_hash;
+    }
+    return kw_host_tier_reserve(&kv->host, hashed, err);
+}
+
 /* All memory a sequence can need is taken here, before it runs: kw_kv_take cannot fail in the middle of a step. */
 enum kw_status kw_kv_admit(struct kw_kv *kv, uint32_t slot, uint32_t cap_seq, const uint64_t *hash, uint32_t n_hash,
                            uint32_t per_hash, uint32_t hashed, uint32_t salt, uint32_t max_blocks, struct kw_error *err)
@@ -269,6 +284,7 @@ enum kw_status kw_kv_admit(struct kw_kv *kv, uint32_t slot, uint32_t cap_seq, co
     }
     if (!kv->caching || !hash) n_hash = hashed = 0;
     if (n_hash && (st = grow_map(kv, kv->n_map + kv->reserved + n_hash, err)) != KW_OK) return st;
+    if (kv->host.most && n_hash && (st = reserve_host(kv, n_hash, hashed, err)) != KW_OK) return st;
     kv->reserved += n_hash;
     q->hash = hash;
     q->n_hash = n_hash;
@@ -277,6 +293,7 @@ enum kw_status kw_kv_admit(struct kw_kv *kv, uint32_t slot, uint32_t cap_seq, co
     q->hashed = q->limit = hashed;
     q->shared = q->n_table = 0;
     q->segment = q->own = NONE;
+    q->loaded = q->loading = 0;
     return KW_OK;
 }
 
@@ -476,6 +493,40 @@ void kw_kv_filled(struct kw_kv *kv, uint32_t slot, uint32_t full)
     }
 }
 
+/* ---- the host tier ---- */
+
+/* A block by its place within its hash's. */
+static uint64_t block_key(uint64_t key, uint32_t in)
+{
+    return mix(key + in);
+}
+
+uint32_t kw_kv_in_host(const struct kw_kv *kv, uint32_t slot, uint32_t from, uint32_t most)
+{
+    const struct kw_kv_seq *q = &kv->seq[slot];
+    uint32_t end = q->hashed < most ? q->hashed : most, b = 0;
+    uint64_t key = root_key(q);
+    if (!kv->host.n) return 0;
+    for (uint32_t i = 0; b < end; i++) {
+        key = child_key(key, q->hash[i]);
+        for (uint32_t in = 0; in < q->per_hash && b < end; in++, b++)
+            if (b >= from && !kw_host_tier_has(&kv->host, block_key(key, in))) return b - from;
+    }
+    return b > from ? b - from : 0;
+}
+
+void kw_kv_store(struct kw_kv *kv, uint32_t slot, uint32_t full)
+{
+    const struct kw_kv_seq *q = &kv->seq[slot];
+    if (full > q->hashed) full = q->hashed;
+    if (full > kv->host.most) full = kv->host.most;
+    if (!full) return;
+    uint64_t key = root_key(q);
+    for (uint32_t i = 0; i * q->per_hash < full; i++) kv->chain[i] = key = child_key(key, q->hash[i]);
+    for (uint32_t b = full; b-- > 0;)
+        kw_host_tier_put(&kv->host, block_key(kv->chain[b / q->per_hash], b % q->per_hash));
+}
+
 static void table_give(struct kw_kv *kv, struct kw_kv_seq *q, uint32_t from,
                        uint32_t to) /* blocks [from, to), last first */
 {
@@ -532,6 +583,7 @@ void kw_kv_release(struct kw_kv *kv, uint32_t slot, uint32_t held, uint32_t full
     q->own = NONE;
     assert(kv->reserved >= q->n_hash);
     kv->reserved -= q->n_hash;
+    if (kv->host.most && q->n_hash) kw_host_tier_unreserve(&kv->host, q->hashed);
     q->n_hash = 0;
 }
 
@@ -589,6 +641,7 @@ bool kw_kv_check(const struct kw_kv *kv, uint32_t held_unshared, struct kw_error
                     return kw_fail(err, KW_EFAIL, "block ids: %u is free and slot %u's", kv->seq[slot].table[i], slot),
                            false;
     }
+    if (!kw_host_tier_check(&kv->host, err)) return false;
     if (kv->n_free + shared + held_unshared != kv->n_blocks)
         return kw_fail(err, KW_EFAIL, "blocks: %u free + %ju shared + %u held alone != %u", kv->n_free,
                        (uintmax_t)shared, held_unshared, kv->n_blocks),

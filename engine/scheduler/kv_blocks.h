@@ -13,6 +13,7 @@
 #define KW_ENGINE_SCHEDULER_KV_BLOCKS_H
 #include <stdbool.h>
 #include <stdint.h>
+#include "engine/scheduler/host_tier.h"
 #include "sim/core/status.h"
 
 #define KW_KV_NONE UINT32_MAX
@@ -42,6 +43,7 @@ struct kw_kv_seq { /* what one sequence holds; used with prefix caching or table
     uint32_t shared;           /* leading blocks it holds in segments */
     uint32_t segment;          /* first piece of the last segment it holds, NONE without */
     uint32_t own;              /* private piece left in the queue by a preemption, or NONE */
+    uint32_t loaded, loading;  /* blocks that came from the host's memory: at its first admission, the last time */
     uint32_t n_table, cap_table;
     uint32_t *table; /* [n_table] physical ids */
 };
@@ -59,9 +61,13 @@ struct kw_kv {
     uint32_t first, last;              /* its ends */
     struct kw_kv_seq *seq;             /* [cap_seq] by slot */
     uint32_t cap_seq;
+    struct kw_host_tier host; /* with caching: what else is kept of full blocks that hashes name */
+    uint64_t *chain;          /* [cap_chain] scratch: keys of a sequence's hashes; with a host tier */
+    uint32_t cap_chain;
 };
 
-void kw_kv_init(struct kw_kv *kv, uint32_t n_blocks, bool caching, bool tables); /* takes no memory */
+void kw_kv_init(struct kw_kv *kv, uint32_t n_blocks, bool caching, bool tables,
+                uint32_t host_blocks); /* takes no memory */
 void kw_kv_free(struct kw_kv *kv);
 void kw_kv_reset(struct kw_kv *kv); /* all blocks free, nothing cached, no sequences */
 
@@ -78,6 +84,13 @@ void kw_kv_take(struct kw_kv *kv, uint32_t slot,
                 uint32_t n); /* n <= n_free blocks from the queue's head; tables: slot's */
 void kw_kv_filled(struct kw_kv *kv, uint32_t slot,
                   uint32_t full); /* its first `full` blocks are full: cache the hashed ones */
+
+/* With a host tier. Of the blocks behind its first `from`, up to its first `most`: how many in a row are in the host's memory.
+ * Changes nothing. */
+uint32_t kw_kv_in_host(const struct kw_kv *kv, uint32_t slot, uint32_t from, uint32_t most);
+/* Its first `full` blocks are full: those that hashes name are in the host's memory from now on, as the newest; where they are
+ * more than it may hold, as many of the first. O(full). */
+void kw_kv_store(struct kw_kv *kv, uint32_t slot, uint32_t full);
 
 /* Gives all `held` blocks back; of them the first `full` are full. keep: the sequence will come back (preempted), so
  * its own full blocks stay findable; otherwise it is gone and its slot's memory is free for the next admit. */

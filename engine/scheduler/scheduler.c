@@ -48,7 +48,8 @@ struct seq {
     uint32_t cached, preemptions;
     uint32_t adapter;
     uint8_t state;
-    bool keeps, receives, answers;
+    bool keeps : 1, receives : 1, answers : 1;
+    bool whole : 1; /* loads or has loaded: while its prompt is computed it holds blocks for all of it */
 };
 static_assert(sizeof(struct seq) == 64, "a cache line a sequence: lists and heap touch one each");
 
@@ -66,6 +67,7 @@ struct kw_sched {
     uint32_t cap, n_used, spare; /* slots ever used; list of free ones */
     struct list running, waiting, held, receiving, ready;
     struct kw_adapter_slots adapters;
+    uint32_t unseen_ready; /* async: likewise, of ready */
     uint32_t unseen; /* async: first waiting sequence the next decision does not know, nor those behind it; else NONE */
     uint32_t n_leaving;  /* async, else 0: the first so many of finished[] are DONE, or were dropped since */
     bool preempted_any;  /* in the step decided last a sequence lost its seat for want of blocks: nothing is admitted */
@@ -117,6 +119,17 @@ static bool in_whole_blocks(const struct kw_sched_config *c)
     return c->policy == KW_SCHED_TRTLLM || c->policy == KW_SCHED_TRTLLM_MAX_UTILIZATION;
 }
 
+static enum kw_status check_host(const struct kw_sched_config *c, struct kw_error *err)
+{
+    if (c->policy != KW_SCHED_VLLM && c->policy != KW_SCHED_SARATHI)
+        return kw_fail(err, KW_ERANGE, "scheduler: host_blocks are for the policies vllm and sarathi");
+    if (!c->prefix_caching || c->draft_tokens || c->max_loras || c->block_tables)
+        return kw_fail(err, KW_ERANGE,
+                       "scheduler: host_blocks want prefix_caching, and go with neither draft_tokens, max_loras nor "
+                       "block_tables");
+    return KW_OK;
+}
+
 enum kw_status kw_sched_new(struct kw_sched **out, const struct kw_sched_config *c, struct kw_error *err)
 {
     if (c->policy > KW_SCHED_TRTLLM_MAX_UTILIZATION)
@@ -154,6 +167,7 @@ enum kw_status kw_sched_new(struct kw_sched **out, const struct kw_sched_config 
         return kw_fail(err, KW_ERANGE, "scheduler: max_loras %" PRIu32 ", want at most %d", c->max_loras,
                        KW_SCHED_MAX_LORAS);
     if (c->draft_tokens && check_drafts(c, err) != KW_OK) return KW_ERANGE;
+    if (c->host_blocks && check_host(c, err) != KW_OK) return KW_ERANGE;
     struct kw_sched *s = calloc(1, sizeof *s);
     uint32_t *phase = calloc(c->block_size, sizeof *phase);
     enum kw_status st = s && phase ? kw_adapter_slots_init(&s->adapters, c->max_loras, err)
@@ -169,7 +183,7 @@ enum kw_status kw_sched_new(struct kw_sched **out, const struct kw_sched_config 
     while (UINT32_C(1) << s->shift < c->block_size) s->shift++;
     s->detailed = c->prefix_caching || c->block_tables;
     s->counted = s->detailed || c->draft_tokens;
-    kw_kv_init(&s->kv, c->num_blocks, c->prefix_caching, c->block_tables);
+    kw_kv_init(&s->kv, c->num_blocks, c->prefix_caching, c->block_tables, c->host_blocks);
     kw_sched_reset(s);
     *out = s;
     return KW_OK;
@@ -196,7 +210,7 @@ void kw_sched_reset(struct kw_sched *s)
 {
     kw_kv_reset(&s->kv);
     s->n_used = 0;
-    s->spare = s->mid = s->unseen = NONE;
+    s->spare = s->mid = s->unseen = s->unseen_ready = NONE;
     s->n_leaving = 0;
     s->preempted_any = s->stale_decision = false;
     s->running = s->waiting = s->held = s->receiving = s->ready = (struct list){ NONE, NONE, 0 };
@@ -471,9 +485,10 @@ static void give_back(struct kw_sched *s, uint32_t slot, uint32_t held, uint32_t
 static uint32_t held_blocks(const struct kw_sched *s, const struct seq *q)
 {
     if (s->c.draft_tokens && (q->state == DECODE || q->state == PREFILL)) return q->held;
-    if (q->state == RECEIVING || q->state == READY || q->state == KEPT) return blocks(s, q->prompt);
+    if (q->state == RECEIVING || q->state == READY) return blocks(s, target(q));
+    if (q->state == KEPT) return blocks(s, q->prompt);
     if (q->state == DECODE || q->state == DONE) return blocks(s, context_of(s, q));
-    bool whole = s->c.policy == KW_SCHED_STATIC || in_whole_blocks(&s->c);
+    bool whole = s->c.policy == KW_SCHED_STATIC || q->whole || in_whole_blocks(&s->c);
     if (q->state == PREFILL) return blocks(s, whole ? target(q) : q->computed);
     return 0;
 }
@@ -493,6 +508,13 @@ static uint64_t promised(const struct kw_sched *s)
     for (uint32_t j = 0; j < s->n_chunks; j++) held += held_blocks(s, &s->seq[s->chunks[j].slot]);
     assert(held <= s->reserved);
     return s->reserved - held;
+}
+
+/* So many tokens of it fill blocks, which both tiers keep from now on. */
+static void fill(struct kw_sched *s, uint32_t slot, uint32_t tokens)
+{
+    kw_kv_filled(&s->kv, slot, tokens >> s->shift);
+    if (s->c.host_blocks) kw_kv_store(&s->kv, slot, tokens >> s->shift);
 }
 
 /* ---- leaving ---- */
@@ -543,7 +565,7 @@ static void finish(struct kw_sched *s, uint32_t i) /* gives up blocks, seat and 
         q->state = KEPT;
         return;
     }
-    if (q->answers) kw_kv_filled(&s->kv, i, (q->prompt + q->output - 1) >> s->shift);
+    if (q->answers) fill(s, i, q->prompt + q->output - 1);
     give_back(s, i, s->c.draft_tokens ? q->held : blocks(s, q->prompt + q->output - 1), 0, false);
     unlink_seq(s, &s->running, i);
     leave(s, i);
@@ -562,6 +584,7 @@ void kw_sched_received(struct kw_sched *s, uint32_t i)
     unlink_seq(s, &s->receiving, i);
     push_tail(s, &s->ready, i);
     s->seq[i].state = READY;
+    if (s->c.async_scheduling && s->unseen_ready == NONE) s->unseen_ready = i;
 }
 
 /* The newest goes to the head of the queue, so the order of admission is kept and it is first to come back. vLLM drops
@@ -581,7 +604,7 @@ static void preempt_last(struct kw_sched *s)
         stop_decoding(s, i);
     else
         s->mid = NONE; /* a sequence with prompt left is preempted only where it is the only one */
-    if (q->answers) kw_kv_filled(&s->kv, i, tokens >> s->shift);
+    if (q->answers) fill(s, i, tokens);
     give_back(s, i, held, tokens >> s->shift, true);
     unlink_seq(s, &s->running, i);
     if (q->adapter) kw_adapter_slots_leave(&s->adapters, q->adapter);
@@ -589,6 +612,7 @@ static void preempt_last(struct kw_sched *s)
     q->state = WAITING;
     note_waiting(s, i, true);
     q->computed = 0;
+    q->whole = false;
     q->preemptions++;
     s->preempted[s->n_preempted++] = i;
 }
@@ -615,6 +639,7 @@ void kw_sched_cancel(struct kw_sched *s, uint32_t i)
     if (q->state == DECODE || q->state == PREFILL) s->reserved -= reservation(s, q);
     if (i == s->mid) s->mid = q->next;
     if (i == s->unseen) s->unseen = q->next;
+    if (i == s->unseen_ready) s->unseen_ready = q->next;
     give_back(s, i, held, 0, false);
     if (q->state == WAITING)
         note_waiting(s, i, false);
@@ -692,7 +717,7 @@ static void add_chunk(struct kw_sched *s, uint32_t i, uint32_t len)
         (struct kw_sched_chunk){ .slot = i, .past = q->computed, .len = len, .last = q->computed + len == target(q) };
     s->prefill_tokens += len;
     s->pairs2 += 2 * past * len + (uint64_t)len * len;
-    if (s->c.prefix_caching) kw_kv_filled(&s->kv, i, (q->computed + len) >> s->shift);
+    if (s->c.prefix_caching) fill(s, i, q->computed + len);
 }
 
 /* Who is to be admitted next, if anybody may be; NONE. Constant time, with adapters O(those passed over). What async
@@ -737,7 +762,33 @@ static void seat(struct kw_sched *s, uint32_t i)
     if (s->running.n > s->most_running) s->most_running = s->running.n;
 }
 
-/* Its blocks are there; its prompt's last token is to be computed. */
+/* Takes blocks for the whole prompt of the sequence that would be admitted next, `loaded` of which, behind its hits, come from the
+ * host's memory; false: it finds none, and nobody passes it. */
+static bool begin_loading(struct kw_sched *s, uint32_t i, uint32_t hits, uint32_t in_use, uint32_t loaded)
+{
+    struct seq *q = &s->seq[i];
+    uint32_t need = blocks(s, target(q));
+    if (!blocks_free(s, s->step_decode != 0, need - in_use)) {
+        s->blocked_tokens = target(q) - ((hits + loaded) << s->shift);
+        return false;
+    }
+    unlink_seq(s, &s->waiting, i);
+    push_tail(s, &s->receiving, i);
+    kw_kv_hit(&s->kv, i, hits);
+    take(s, i, need - hits);
+    q->state = RECEIVING;
+    q->whole = true;
+    q->computed = (hits + loaded) << s->shift;
+    s->kv.seq[i].loading = loaded;
+    if (!q->preemptions) {
+        q->cached = q->computed;
+        s->kv.seq[i].loaded = loaded;
+    }
+    s->began[s->n_began++] = i;
+    return true;
+}
+
+/* Its blocks are there; what is left of its prompt is to be computed: the last token of one that received. */
 static uint32_t admit_received(struct kw_sched *s)
 {
     uint32_t i = s->ready.head;
@@ -745,9 +796,9 @@ static uint32_t admit_received(struct kw_sched *s)
     unlink_seq(s, &s->ready, i);
     seat(s, i);
     q->state = PREFILL;
-    q->computed = q->prompt - 1;
+    if (!q->whole) q->computed = q->prompt - 1;
     q->order = s->next_order++;
-    return 1;
+    return target(q) - q->computed;
 }
 
 /* Blocks that an admission must leave free. */
@@ -769,14 +820,19 @@ static uint32_t cut_to(const struct kw_sched *s, uint32_t left, uint32_t budget)
  * head is asked for: the answer changes with every eviction, so none is kept. */
 static uint32_t admit_next(struct kw_sched *s, uint32_t budget, bool whole, bool oversize)
 {
-    if (s->ready.n && budget && s->running.n < s->c.max_num_seqs) return admit_received(s);
-    uint32_t i = budget ? candidate(s) : NONE;
+    if (s->ready.n && s->ready.head != s->unseen_ready && budget && s->running.n < s->c.max_num_seqs)
+        return admit_received(s);
+    uint32_t i = budget ? candidate(s) : NONE, hits = 0, in_use = 0;
     if (i == NONE) return 0;
     if (s->seq[i].receives && (!begin_receiving(s) || (i = s->waiting.head) == NONE)) return 0;
     struct seq *q = &s->seq[i];
     assert(q->state == WAITING && !s->preempted_any);
-    uint32_t hits = 0, in_use = 0, all = target(q);
+    uint32_t all = target(q);
     if (s->c.prefix_caching) hits = kw_kv_lookup(&s->kv, i, (all - 1) >> s->shift, &in_use);
+    if (s->c.host_blocks) {
+        uint32_t loaded = kw_kv_in_host(&s->kv, i, hits, (all - 1) >> s->shift);
+        if (loaded) return begin_loading(s, i, hits, in_use, loaded) ? admit_next(s, budget, whole, oversize) : 0;
+    }
     uint32_t have = hits << s->shift, left = all - have, total;
     if (s->c.policy == KW_SCHED_PREFILL_FIRST && left > budget && !oversize) return 0;
     if (!whole && !cut_to(s, left, budget)) { /* not a block of it fits */
@@ -850,7 +906,7 @@ static bool catch_up(struct kw_sched *s)
     for (uint32_t j = 0; j < s->n_leaving; j++)
         if (s->seq[s->finished[j]].state == DONE) finish(s, s->finished[j]);
     s->n_leaving = 0;
-    s->unseen = NONE;
+    s->unseen = s->unseen_ready = NONE;
     if (s->step_decode || s->n_chunks) return false;
     s->stale_decision = s->preempted_any = false;
     return true;
@@ -937,7 +993,7 @@ bool kw_sched_step(struct kw_sched *s, struct kw_step *step)
     case KW_SCHED_SARATHI:
     case KW_SCHED_TRTLLM:
     case KW_SCHED_TRTLLM_MAX_UTILIZATION:
-        s->stale_decision = s->n_leaving || s->unseen != NONE;
+        s->stale_decision = s->n_leaving || s->unseen != NONE || s->unseen_ready != NONE;
         do step_chunked(s);
         while ((s->stale_decision && catch_up(s)) || (s->preempted_any && nobody_is_left(s)));
         break;
@@ -951,7 +1007,7 @@ bool kw_sched_step_ahead(struct kw_sched *s, struct kw_step *step)
 {
     assert(s->c.async_scheduling);
     begin_step(s);
-    s->unseen = NONE;
+    s->unseen = s->unseen_ready = NONE;
     s->stale_decision = s->n_leaving != 0;
     step_chunked(s);
     if (s->stale_decision) catch_up(s);
@@ -1161,6 +1217,18 @@ uint32_t kw_sched_generated(const struct kw_sched *s, uint32_t slot)
 uint32_t kw_sched_cached(const struct kw_sched *s, uint32_t slot)
 {
     return s->seq[slot].cached;
+}
+uint32_t kw_sched_loaded(const struct kw_sched *s, uint32_t slot)
+{
+    return s->c.host_blocks ? s->kv.seq[slot].loaded << s->shift : 0;
+}
+uint32_t kw_sched_loading(const struct kw_sched *s, uint32_t slot)
+{
+    return s->kv.seq[slot].loading;
+}
+uint32_t kw_sched_host_blocks(const struct kw_sched *s)
+{
+    return s->kv.host.n;
 }
 uint32_t kw_sched_preemptions(const struct kw_sched *s, uint32_t slot)
 {

@@ -66,6 +66,15 @@
  * Source: v1/core/sched/scheduler.py schedule (WAITING_FOR_REMOTE_KVS), 0.19; where vLLM turns the order of those around
  * in each step, they keep it here.
  *
+ * A second tier in the host's memory (host_blocks > 0; policies vllm and sarathi with prefix caching). Full blocks that hashes
+ * name are written through to it when they are scheduled, and the least recently used leave (host_tier.h). When a waiting prompt's turn
+ * comes and blocks that follow its hits are in the host's memory, it takes the blocks of its whole prompt and no seat, and
+ * loads them, passed by those behind it, until kw_sched_received; then it is admitted before all that wait and
+ * computes the rest. It loads whatever that takes: no engine weighs it against computing.
+ * Source: vLLM 0.19's OffloadingConnector (v1/kv_offload; WAITING_FOR_REMOTE_KVS of the scheduler). Left out: vLLM takes the blocks
+ * behind the loaded ones only once they are there, which can lock two prompts that wait for each other's; a block counts as
+ * stored before its copy has ended.
+ *
  * Cost. One step is O(prefill chunks + finished + preempted), not O(running): all decoding sequences advance together,
  * so a decode step is a running sum of context, a ring/heap of completions by tick, and counts of sequences by position
  * within their block. Between two changes of composition, k decode steps are one kw_sched_advance(k). With drafts each
@@ -101,6 +110,7 @@ struct kw_sched_config {
     uint32_t block_size;    /* tokens a KV block; power of two, 1..512 */
     uint32_t num_blocks;    /* KV blocks of the replica; vLLM's num_gpu_blocks - 1, as it keeps one (the null block) */
     bool prefix_caching;    /* reuse blocks by hash, LRU eviction */
+    uint32_t host_blocks;   /* KV blocks of a second tier in the host's memory; 0: none */
     bool reserve_full_prompt; /* vLLM 0.19 scheduler_reserve_full_isl: admit only if the whole prompt's blocks fit */
     bool block_tables;        /* real engine: keep each sequence's physical block ids */
     bool async_scheduling;    /* vLLM 0.19's default: a batch is decided while the one before it runs; vllm, sarathi */
@@ -148,7 +158,7 @@ struct kw_step {
     uint32_t n_entered;
     const uint32_t *entered; /* [n_entered] adapters that take a GPU slot for it, in order of admission */
     uint32_t n_began;
-    const uint32_t *began; /* [n_began] slots that took blocks to receive their prompts into; of an empty step, too */
+    const uint32_t *began; /* [n_began] slots that took blocks to receive or load into; of an empty step, too */
 };
 
 struct kw_sched_done {        /* what a commit or an advance ended */
@@ -177,7 +187,7 @@ void kw_sched_release(struct kw_sched *s, uint32_t slot);
 /* An adapter of which no sequence waits or runs has left the host's memory, and with it its GPU slot. */
 void kw_sched_unload(struct kw_sched *s, uint32_t adapter);
 
-/* The keys and values of a sequence that receives are there: it may be admitted. */
+/* The keys and values of a sequence that receives or loads are there: it may be admitted. */
 void kw_sched_received(struct kw_sched *s, uint32_t slot);
 /* A finished sequence that kept its blocks gives them up. Not between step and commit. */
 void kw_sched_give(struct kw_sched *s, uint32_t slot);
@@ -215,7 +225,7 @@ void kw_sched_cancel(struct kw_sched *s, uint32_t slot);
 uint32_t kw_sched_waiting(const struct kw_sched *s); /* sequences, held ones not among them */
 uint32_t kw_sched_held(const struct kw_sched *s);
 uint32_t
-kw_sched_receiving(const struct kw_sched *s); /* those that receive, or have received and are not admitted yet */
+kw_sched_receiving(const struct kw_sched *s); /* those that receive or load, or have and are not admitted yet */
 uint64_t kw_sched_adapters_state(const struct kw_sched *s); /* a fingerprint of which adapters are in slots, and of the
                                                                order in which they give way */
 uint32_t kw_sched_running(const struct kw_sched *s);
@@ -229,7 +239,11 @@ uint64_t kw_sched_id(const struct kw_sched *s, uint32_t slot);
 uint32_t kw_sched_generated(const struct kw_sched *s, uint32_t slot); /* output tokens so far */
 uint32_t kw_sched_cached(const struct kw_sched *s, uint32_t slot);    /* prompt tokens taken from the prefix cache at
                                                                          its first admission */
+uint32_t kw_sched_loaded(const struct kw_sched *s, uint32_t slot);    /* of them, loaded from the host's memory */
 uint32_t kw_sched_preemptions(const struct kw_sched *s, uint32_t slot);
+uint32_t kw_sched_loading(const struct kw_sched *s,
+                          uint32_t slot);                /* blocks it loads, of one that kw_step.began names */
+uint32_t kw_sched_host_blocks(const struct kw_sched *s); /* in the host's memory now */
 /* All sequences: the running in admission order, then those that received, receive and wait, each in order, then the held; slots: room for all.
  * Returns how many. */
 uint32_t kw_sched_list(const struct kw_sched *s, uint32_t *slots);

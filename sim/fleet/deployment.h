@@ -11,6 +11,7 @@
 #include "sim/core/zone.h"
 #include "sim/fleet/disaggregated.h"
 #include "sim/fleet/floor.h"
+#include "sim/fleet/kv_offload.h"
 #include "sim/fleet/lora.h"
 #include "sim/fleet/speculative.h"
 
@@ -81,6 +82,7 @@ struct kw_deployment {
     struct kw_sched_config sched;          /* of each rank */
     uint32_t ranks;                        /* data-parallel ranks of a replica, which step together; 0, 1: one alone */
     struct kw_speculative speculative;     /* of sched.draft_tokens */
+    struct kw_kv_offload offload;          /* of sched.host_blocks */
     struct kw_disaggregated disaggregated; /* decode > 0: sched and steptime are its decoding engines' */
     struct kw_autoscaling scaling;         /* dedicated: KW_SCALER_FIXED, unless nodes come and go */
     const struct kw_floor *floor;          /* keep_warm as the window goes on; NULL: scaling.keep_warm all the time */

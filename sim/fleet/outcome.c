@@ -159,6 +159,9 @@ static enum kw_status check_ledger(const struct kw_ledger *l, const char *name, 
         return kw_fail(err, KW_EFAIL, "%s: %llu requests waited for an adapter, of %llu of adapters, of %llu in all",
                        name, (unsigned long long)l->adapter_cold, (unsigned long long)l->adapter_requests,
                        (unsigned long long)l->requests);
+    if (l->tokens_loaded < 0 || l->tokens_loaded > l->tokens_cached || l->tokens_cached > l->tokens_in)
+        return kw_fail(err, KW_EFAIL, "%s: %lld tokens were loaded, of %lld cached, of %lld in all", name,
+                       (long long)l->tokens_loaded, (long long)l->tokens_cached, (long long)l->tokens_in);
     if (l->carried > l->completed || l->carried_in > l->tokens_in || l->carried_cached > l->tokens_cached ||
         l->carried_cache_write > l->tokens_cache_write || l->carried_out > l->tokens_out)
         return kw_fail(err, KW_EFAIL, "%s: units carried more than was completed", name);

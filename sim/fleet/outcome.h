@@ -16,6 +16,7 @@ struct kw_record {                              /* one request */
     uint32_t request;                           /* index in the trace */
     uint8_t status, deployment, cold, attempts; /* cold: it waited for a replica to start */
     uint32_t cached_tokens, preemptions;
+    uint32_t loaded_tokens; /* of those cached: from the host's memory */
 };
 
 /* One replica's life, from the decision to start it to the end, or the part of it inside the window, [0, window]; born
@@ -43,6 +44,7 @@ struct kw_ledger {
     uint64_t requests, completed, rejected, timed_out, too_long, retries, cold_requests;
     int64_t tokens_in, tokens_cached, tokens_out; /* of completed requests; tokens_in includes cached */
     int64_t tokens_cache_write;                   /* of tokens_in: written to an API's prompt cache */
+    int64_t tokens_loaded;                        /* of tokens_cached: from the host's memory */
     uint32_t long_prompt;                         /* as the deployment's */
     int64_t long_in, long_cached, long_cache_write,
         long_out;     /* of these four, of requests with longer prompts that no units carried */

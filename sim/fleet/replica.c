@@ -8,6 +8,7 @@
 static void tell_next(struct kw_replica *r)
 {
     r->next = r->boundary < r->store.next ? r->boundary : r->store.next;
+    if (r->n_loads && r->loads[r->first_load].at < r->next) r->next = r->loads[r->first_load].at;
     r->count.fetches = r->store.fetches;
 }
 
@@ -71,6 +72,7 @@ void kw_replica_free(struct kw_replica *r)
     free(r->brought);
     free(r->began);
     free(r->giving);
+    free(r->loads);
     *r = (struct kw_replica){ .next = IDLE, .boundary = IDLE };
     kw_adapter_store_init(&r->store);
 }
@@ -80,7 +82,8 @@ static void empty(struct kw_replica *r)
     kw_sched_reset(r->sched);
     kw_adapter_store_clear(&r->store);
     r->next = r->boundary = IDLE;
-    r->n_live = r->n_slots = r->n_pending = r->n_resumed = r->n_giving = 0;
+    r->n_live = r->n_slots = r->n_pending = r->n_resumed = r->n_giving = r->n_loads = 0;
+    r->link_free = 0;
     r->in_step = r->stalled = false;
     r->decoded = (struct kw_replica_time){ 0, 0 };
 }
@@ -119,6 +122,12 @@ void kw_replica_speculate(struct kw_replica *r, const struct kw_speculative *s)
     r->speculative = s;
 }
 
+void kw_replica_offload(struct kw_replica *r, const struct kw_kv_offload *o)
+{
+    assert(!r->n_live && !r->group && !r->pair && o->block_ps > 0);
+    r->offload = o;
+}
+
 uint64_t kw_replica_adapters_state(const struct kw_replica *r, kw_ns now)
 {
     return kw_mix64(kw_adapter_store_state(&r->store, now) ^ kw_sched_adapters_state(r->sched));
@@ -147,6 +156,11 @@ uint32_t kw_replica_cached(const struct kw_replica *r, uint32_t slot)
     return kw_sched_cached(s, slot);
 }
 
+uint32_t kw_replica_loaded(const struct kw_replica *r, uint32_t slot)
+{
+    return r->offload ? kw_sched_loaded(r->sched, slot) : 0;
+}
+
 uint32_t kw_replica_preemptions(const struct kw_replica *r, uint32_t slot)
 {
     if (r->pair) return kw_pair_preemptions(r, slot);
@@ -161,7 +175,9 @@ static uint32_t waiting(const struct kw_sched *s)
 
 uint32_t kw_replica_waiting(const struct kw_replica *r)
 {
-    return r->group ? kw_lockstep_sum(r, waiting) : r->pair ? kw_pair_waiting(r) : waiting(r->sched);
+    return r->group  ? kw_lockstep_sum(r, waiting)
+           : r->pair ? kw_pair_waiting(r)
+                     : waiting(r->sched) + (r->offload ? kw_sched_receiving(r->sched) : 0);
 }
 
 uint32_t kw_replica_seated(const struct kw_replica *r)
@@ -210,6 +226,38 @@ static void joins(struct kw_replica *r, kw_ns now)
                                          kw_sched_running(r->sched) < r->max_num_seqs))) {
         cut(r, now); /* otherwise it only queues behind one that waits, or for a seat: the run goes on as it is */
     }
+}
+
+/* It is admitted before those that wait, so a run ends for it whoever they are. */
+static void has_all(struct kw_replica *r, uint32_t slot, kw_ns now)
+{
+    kw_sched_received(r->sched, slot);
+    if (r->in_step && r->k > 1)
+        cut(r, now);
+    else
+        joins(r, now);
+}
+
+/* The load of a sequence that takes its blocks in the step that begins. Moves the list to the row's start when it has run to its
+ * end: it has room for all slots, and each loads once at a time. */
+static void begin_load(struct kw_replica *r, uint32_t slot)
+{
+    const struct kw_kv_offload *o = r->offload;
+    kw_ns from = r->link_free > r->at.ns ? r->link_free : r->at.ns;
+    r->link_free = from + o->latency + (o->block_ps * kw_sched_loading(r->sched, slot) + 999) / 1000;
+    if (r->first_load + r->n_loads == r->cap) {
+        memmove(r->loads, r->loads + r->first_load, r->n_loads * sizeof *r->loads);
+        r->first_load = 0;
+    }
+    assert(r->first_load + r->n_loads < r->cap);
+    r->loads[r->first_load + r->n_loads++] = (struct kw_replica_load){ r->link_free, slot };
+}
+
+/* Loads that have ended by now. */
+static void end_loads(struct kw_replica *r, kw_ns now)
+{
+    for (; r->n_loads && r->loads[r->first_load].at <= now; r->first_load++, r->n_loads--)
+        has_all(r, r->loads[r->first_load].slot, now);
 }
 
 /* Fetches that are over by now: who waited for them joins, in the order of coming. O(requests held). */
@@ -316,14 +364,9 @@ void kw_replica_release(struct kw_replica *r, uint32_t slot, kw_ns now)
     tell_next(r);
 }
 
-/* It is admitted before those that wait, so a run ends for it whoever they are. */
 void kw_replica_received(struct kw_replica *r, uint32_t slot, kw_ns now)
 {
-    kw_sched_received(r->sched, slot);
-    if (r->in_step && r->k > 1)
-        cut(r, now);
-    else
-        joins(r, now);
+    has_all(r, slot, now);
     tell_next(r);
 }
 
@@ -359,6 +402,7 @@ static inline void decide(struct kw_replica *r, struct kw_replica_out *out)
 {
     struct kw_step step;
     bool was_busy = r->in_step, any = take_batch(r, &step);
+    for (uint32_t i = 0; i < step.n_began && r->offload; i++) begin_load(r, step.began[i]);
     for (uint32_t i = 0; i < step.n_began; i++)
         r->began[out->n_began++] = (struct kw_replica_seq){ r->slot[step.began[i]].id, step.began[i] };
     if (!any) {
@@ -426,6 +470,7 @@ void kw_replica_advance(struct kw_replica *r, kw_ns now, struct kw_replica_out *
     }
     *out = (struct kw_replica_out){ .first = r->first, .finished = r->finished, .began = r->began };
     if (r->store.next == now) land(r, now);
+    if (r->n_loads) end_loads(r, now);
     if (r->boundary == now) {
         if (r->in_step) end_run(r, out);
         if (r->watch_next) watch(r, r->itl_next);

@@ -20,6 +20,9 @@
  * Speculative decoding (speculative.h): every step is one of its own in both stepping modes, since nobody knows beforehand how
  * many tokens it brings; the gaps between tokens of one step are 0.
  *
+ * A host tier of the prefix cache (kv_offload.h): the loads that a step's decision begins follow each other from its begin on, and
+ * `next` may be the end of one.
+ *
  * LoRA (lora.h): a request whose adapter has to be fetched is held, and joins the waiting ones at the moment its fetch is
  * over, as if it arrived then; `next` may be such a moment. */
 #ifndef KW_SIM_FLEET_REPLICA_H
@@ -31,6 +34,7 @@
 #include "sim/core/hist.h"
 #include "sim/core/units.h"
 #include "sim/fleet/adapter_store.h"
+#include "sim/fleet/kv_offload.h"
 #include "sim/fleet/speculative.h"
 
 enum kw_stepping {
@@ -60,6 +64,7 @@ struct kw_replica_count {       /* since init or reset; a run under way is not i
     uint64_t prefill_tokens;    /* tokens computed in chunks, recomputed ones included */
     uint64_t recomputed_tokens; /* of them: chunks of sequences that had been preempted */
     uint64_t cached_tokens;     /* prompt tokens taken from the prefix cache at first admission */
+    uint64_t loaded_tokens;     /* of them, from the host's memory */
     uint64_t output_tokens;     /* tokens handed out */
     uint64_t verified,
         verified_tokens; /* drafts of a sequence that a step verified; tokens handed out by these steps */
@@ -81,6 +86,9 @@ struct kw_replica {
     /* the rest is the replica's own */
     kw_ns boundary; /* end of the step or run under way; now when one begins; INT64_MAX: idle */
     struct kw_adapter_store store;
+    const struct kw_kv_offload *offload; /* NULL: no host tier; sched is told of its blocks */
+    kw_ns link_free;                     /* when the load that was begun last ends */
+    uint32_t first_load, n_loads;
     uint64_t lora_factor; /* of the duration of a step with adapters, in 2^-32 */
     bool adapted;         /* law is of steps with adapters */
     const struct kw_steptime *time;
@@ -118,6 +126,10 @@ at which every sequence then decoding got a token */
     struct kw_replica_seq *began;            /* [cap] */
     uint32_t *pending;                       /* [cap] slots to cancel at the next boundary */
     uint32_t *giving, n_giving;              /* [cap] slots whose blocks go at the next boundary */
+    struct kw_replica_load {
+        kw_ns at; /* its blocks are there */
+        uint32_t slot;
+    } * loads;         /* [cap] from first_load on n_loads, in the order of their ends */
     uint32_t *resumed; /* [cap] preempted sequences whose next token comes with the step under way */
     uint32_t *listed;  /* [cap] scratch: slots of all sequences */
 };
@@ -146,6 +158,8 @@ enum kw_status kw_replica_adapt(struct kw_replica *r, const struct kw_lora *l, b
 /* Right after init or reset, of a scheduler with draft_tokens == s->tokens: this life's sequences are decoded so. Borrowed for
  * the life. */
 void kw_replica_speculate(struct kw_replica *r, const struct kw_speculative *s);
+/* Right after init or reset, of a scheduler with host_blocks: what the loads of this life take. Borrowed for the life. */
+void kw_replica_offload(struct kw_replica *r, const struct kw_kv_offload *o);
 /* A fingerprint of which adapters are in its memory and in its GPU slots. */
 uint64_t kw_replica_adapters_state(const struct kw_replica *r, kw_ns now);
 /* Whether the request waits for its adapter. */
@@ -153,8 +167,10 @@ bool kw_replica_holds(const struct kw_replica *r, uint32_t slot);
 
 /* What was counted so far, over all ranks. */
 struct kw_replica_count kw_replica_counted(const struct kw_replica *r);
-/* Of a request that is or, until the next add, was here: prompt tokens found in the prefix cache, times it was preempted. */
+/* Of a request that is or, until the next add, was here: prompt tokens found in the prefix cache, of them those loaded from the
+ * host's memory, times it was preempted. */
 uint32_t kw_replica_cached(const struct kw_replica *r, uint32_t slot);
+uint32_t kw_replica_loaded(const struct kw_replica *r, uint32_t slot);
 uint32_t kw_replica_preemptions(const struct kw_replica *r, uint32_t slot);
 /* Requests that wait for their first step; those and the ones with a seat; KV blocks that are free. Over all ranks. */
 uint32_t kw_replica_waiting(const struct kw_replica *r);

@@ -6,6 +6,7 @@
 #include <assert.h>
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 #include "sim/fleet/replica.h"
 
 #define IDLE INT64_MAX
@@ -60,7 +61,7 @@ static inline enum kw_status grow(struct kw_replica *r, struct kw_error *err)
     void *p;
 #define GROW(row, n) ((p = realloc(r->row, (n) * sizeof *r->row)) && (r->row = p, true))
     if (!(GROW(slot, cap) && GROW(first, seats) && GROW(finished, seats) && GROW(pending, cap) && GROW(resumed, cap) &&
-          GROW(listed, cap) && GROW(brought, seats) && GROW(began, cap) && GROW(giving, cap)))
+          GROW(listed, cap) && GROW(brought, seats) && GROW(began, cap) && GROW(giving, cap) && GROW(loads, cap)))
         return kw_fail(err, KW_ENOMEM, "replica: no memory for %u requests", cap);
 #undef GROW
     r->cap = cap;
@@ -95,8 +96,19 @@ static inline void unload_dropped(struct kw_replica *r)
     r->store.n_dropped = 0;
 }
 
+/* Of one that is gone: the link is busy with it all the same. */
+static inline void drop_load(struct kw_replica *r, uint32_t slot)
+{
+    struct kw_replica_load *l = r->loads + r->first_load, *end = l + r->n_loads;
+    while (l < end && l->slot != slot) l++;
+    if (l == end) return;
+    memmove(l, l + 1, (size_t)(end - l - 1) * sizeof *l);
+    r->n_loads--;
+}
+
 static inline void request_left(struct kw_replica *r, uint32_t slot, kw_ns now)
 {
+    if (r->n_loads) drop_load(r, slot);
     if (!r->slot[slot].adapter) return;
     kw_adapter_store_leave(&r->store, r->slot[slot].adapter, now);
     unload_dropped(r);
@@ -236,6 +248,7 @@ static inline void end_run(struct kw_replica *r, struct kw_replica_out *out)
         struct kw_replica_slot *s = &r->slot[done.first[i]];
         s->last = r->at;
         if (r->caching) r->count.cached_tokens += kw_sched_cached(r->sched, done.first[i]);
+        if (r->offload) r->count.loaded_tokens += kw_sched_loaded(r->sched, done.first[i]);
         if (!s->cancelled) r->first[out->n_first++] = (struct kw_replica_seq){ s->id, done.first[i] };
     }
     for (uint32_t i = 0; i < done.n_finished; i++) {

@@ -65,7 +65,7 @@ void kw_tally_open(struct kw_tally *t, kw_ns opens, bool first)
 }
 
 static void record(struct kw_tally *t, const struct kw_inflight *f, enum kw_request_status status, kw_ns ttft,
-                   kw_ns e2e, uint32_t cached, uint32_t preemptions)
+                   kw_ns e2e, uint32_t cached, uint32_t loaded, uint32_t preemptions)
 {
     if (f->place >= t->n_records) return;
     t->o->records[f->place] = (struct kw_record){ .arrival = f->arrival - t->opens,
@@ -77,6 +77,7 @@ static void record(struct kw_tally *t, const struct kw_inflight *f, enum kw_requ
                                                   .cold = f->cold,
                                                   .attempts = f->attempts,
                                                   .cached_tokens = cached,
+                                                  .loaded_tokens = loaded,
                                                   .preemptions = preemptions };
 }
 
@@ -201,8 +202,8 @@ void kw_tally_far(struct kw_tally *t, const struct kw_inflight *f, kw_ns first, 
 /* Once a request: three histogram increments, and a record only when asked for, since records would be most of a large
  * run's memory. */
 void kw_tally_completed(struct kw_tally *t, const struct kw_inflight *f, kw_ns now, kw_ns rtt,
-                        const struct kw_deployment *by, uint32_t cached, uint32_t written, uint32_t preemptions,
-                        bool carried)
+                        const struct kw_deployment *by, uint32_t cached, uint32_t loaded, uint32_t written,
+                        uint32_t preemptions, bool carried)
 {
     struct kw_outcome *o = t->o;
     uint32_t prompt = kw_request_prompt(t->trace, by, f), output = kw_request_output(t->trace, by, f);
@@ -223,6 +224,7 @@ void kw_tally_completed(struct kw_tally *t, const struct kw_inflight *f, kw_ns n
     l->adapter_cold += f->fetched;
     l->tokens_in += prompt;
     l->tokens_cached += cached;
+    l->tokens_loaded += loaded;
     l->tokens_cache_write += written;
     assert((uint64_t)cached + written <= prompt);
     l->tokens_out += output;
@@ -235,7 +237,7 @@ void kw_tally_completed(struct kw_tally *t, const struct kw_inflight *f, kw_ns n
         l->long_out += output;
     }
     t->completions++;
-    record(t, f, KW_REQ_COMPLETED, c.ttft, c.e2e, cached, preemptions);
+    record(t, f, KW_REQ_COMPLETED, c.ttft, c.e2e, cached, loaded, preemptions);
 }
 
 void kw_tally_lost(struct kw_tally *t, const struct kw_inflight *f, enum kw_request_status status)
@@ -257,7 +259,7 @@ void kw_tally_lost(struct kw_tally *t, const struct kw_inflight *f, enum kw_requ
     group_lost(class_of(t, o, f), f);
     group_lost(deployment_of(o, f), f);
     t->rejections++;
-    record(t, f, status, -1, -1, 0, 0);
+    record(t, f, status, -1, -1, 0, 0, 0);
 }
 
 void kw_tally_started(struct kw_tally *t, uint32_t deployment, kw_ns took)

@@ -34,12 +34,12 @@ enum kw_status kw_tally_begin(struct kw_tally *t, struct kw_outcome *o, const st
 void kw_tally_open(struct kw_tally *t, kw_ns opens, bool first);
 
 /* The request's one end; one of the warm-up leaves no trace. now: when; rtt is added to TTFT and E2E of a
- * completed one; by: who counts its tokens. cached and preemptions: what the replica says of it;
+ * completed one; by: who counts its tokens. cached, loaded and preemptions: what the replica says of it;
  * written: prompt tokens an API wrote into its cache; carried: units that its deployment bought carried it, so it is not
  * billed by the token. */
 void kw_tally_completed(struct kw_tally *t, const struct kw_inflight *f, kw_ns now, kw_ns rtt,
-                        const struct kw_deployment *by, uint32_t cached, uint32_t written, uint32_t preemptions,
-                        bool carried);
+                        const struct kw_deployment *by, uint32_t cached, uint32_t loaded, uint32_t written,
+                        uint32_t preemptions, bool carried);
 /* Of the same request, where there is a far outcome: `first` and `now` as they would have been with slower APIs. */
 void kw_tally_far(struct kw_tally *t, const struct kw_inflight *f, kw_ns first, kw_ns now, kw_ns rtt,
                   const struct kw_deployment *by);

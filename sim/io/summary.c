@@ -262,6 +262,8 @@ void kw_summary_point(const struct kw_candidate *c, const struct kw_point *p, st
         { KW_METRIC_ADAPTER_WAIT, "how long those waited, mean", "s", 1 },
         { KW_METRIC_ADAPTER_LOADS, "adapters loaded in the window", "", 1 },
         { KW_METRIC_PREFIX_HIT, "prompt tokens in the prefix cache", "%", 100 },
+        { KW_METRIC_HOST_HIT, "prompt tokens loaded from the host's memory", "%", 100 },
+        { KW_METRIC_HOST_TOKENS, "tokens loaded from it, in the window", "", 1 },
         { KW_METRIC_FOUND_WARM, "found warm in the window, in the place of starts", "", 1 },
         { KW_METRIC_DRAFT_TOKENS, "tokens a step of a sequence with drafts", "", 1 },
     };

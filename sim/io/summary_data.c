@@ -180,6 +180,7 @@ static cJSON *point_object(const struct kw_candidate *c, const struct kw_point *
             if (d->profile->steps.date[0]) add_text(x, "step_times", kw_profile_basis(d->profile, buf), lost);
             if (*kw_choice_drafting(d, buf, sizeof buf)) add_text(x, "speculative", buf, lost);
             if (*kw_choice_engines_text(d, buf, sizeof buf)) add_text(x, "disaggregated", buf, lost);
+            if (*kw_choice_offload_text(d, buf, sizeof buf)) add_text(x, "kv_offload", buf, lost);
             add_number(x, "keep_warm", d->scaling.keep_warm, lost);
             add_number(x, "max_replicas", d->scaling.max_replicas, lost);
             add_text(x, "idle_timeout_s", kw_nano_format(exact, sizeof exact, d->scaling.idle_timeout), lost);

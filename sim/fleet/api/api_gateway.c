@@ -161,7 +161,7 @@ enum kw_status kw_api_gateway_done(struct kw_api_gateway *a, uint32_t flight, kw
                            kw_request_output(w->trace, a->d, f));
     if (kw_batching_any(&a->d->batching)) kw_batch_queue_answered(&a->batches, flight, now);
     kw_ns rtt = kw_run_rtt(w, a->d, f);
-    kw_tally_completed(&w->tally, f, now, rtt, a->d, answer->cached, answer->written, 0, answer->carried);
+    kw_tally_completed(&w->tally, f, now, rtt, a->d, answer->cached, 0, answer->written, 0, answer->carried);
     if (w->tally.far) {
         kw_ns sent = f->first - answer->ttft;
         kw_tally_far(&w->tally, f, sent + answer->far_ttft, sent + answer->far_e2e, rtt, a->d);

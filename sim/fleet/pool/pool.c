@@ -63,6 +63,10 @@ enum kw_status kw_pool_check(const struct kw_deployment *d, const struct kw_trac
     if (d->speculative.tokens != d->sched.draft_tokens || (d->ranks > 1 && d->sched.draft_tokens))
         return kw_fail(err, KW_ERANGE, "%s: %u drafted tokens, the scheduler knows of %u, want them on one rank",
                        d->name, d->speculative.tokens, d->sched.draft_tokens);
+    if ((d->offload.block_ps > 0) != (d->sched.host_blocks > 0) ||
+        (d->sched.host_blocks && (d->ranks > 1 || d->disaggregated.decode)))
+        return kw_fail(err, KW_ERANGE, "%s: a host tier of %u blocks, %lld ps each, want both or none, and one rank",
+                       d->name, d->sched.host_blocks, (long long)d->offload.block_ps);
     if (d->ranks > KW_STEP_RANKS || (d->ranks > 1 && d->sched.max_loras))
         return kw_fail(err, KW_ERANGE, "%s: %u ranks of a replica, want 1 to %d, and none with LoRA adapters", d->name,
                        d->ranks, KW_STEP_RANKS);
@@ -434,7 +438,8 @@ enum kw_status kw_pool_run(struct kw_pool *p, uint32_t k, kw_ns now, struct kw_e
         counted += !p->w->flights.f[flight].warmup && !kw_inflight_is_ping(&p->w->flights.f[flight]);
         kw_ns rtt = kw_run_rtt(p->w, p->d, &p->w->flights.f[flight]);
         kw_tally_completed(&p->w->tally, &p->w->flights.f[flight], now, rtt, p->d,
-                           prefix ? kw_replica_cached(r->engine, slot) : 0, 0,
+                           prefix ? kw_replica_cached(r->engine, slot) : 0,
+                           prefix ? kw_replica_loaded(r->engine, slot) : 0, 0,
                            records ? kw_replica_preemptions(r->engine, slot) : 0, false);
         if (p->w->tally.far) {
             const struct kw_inflight *f = &p->w->flights.f[flight];

@@ -73,6 +73,7 @@ static enum kw_status take_replica(struct kw_pool *p, bool standin, uint32_t *ou
     }
     if ((st = kw_replica_adapt(r->engine, &p->d->lora, p->beyond, &p->adapters, err)) != KW_OK) return st;
     if (p->d->speculative.tokens) kw_replica_speculate(r->engine, &p->d->speculative);
+    if (p->d->sched.host_blocks) kw_replica_offload(r->engine, &p->d->offload);
     if ((st = kw_events_id(&p->w->events, kw_tag(KW_EV_RUN, p->index, k), &r->run_id, err)) != KW_OK) return st;
     if ((st = kw_events_id(&p->w->events, kw_tag(KW_EV_LIFE, p->index, k), &r->life_id, err)) != KW_OK) {
         kw_events_release(&p->w->events, r->run_id);

@@ -1178,6 +1178,9 @@ static void write_requests(struct kw_writer *w, const struct kw_results *r)
     PER_REQUEST(w, uint8_t, KW_H5_U8, "attempts", "", "tries by the client", q->attempts);
     PER_REQUEST(w, uint32_t, KW_H5_U32, "cached_tokens", "token", "prompt tokens found in the prefix cache",
                 q->cached_tokens);
+    if (!isnan(p->m[KW_METRIC_HOST_TOKENS].value))
+        PER_REQUEST(w, uint32_t, KW_H5_U32, "loaded_tokens", "token", "of cached_tokens: loaded from the host's memory",
+                    q->loaded_tokens);
     PER_REQUEST(w, uint32_t, KW_H5_U32, "preemptions", "", "times preempted and recomputed", q->preemptions);
     free(buffer);
 }

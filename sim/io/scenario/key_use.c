@@ -148,6 +148,11 @@ static bool by_prefix(const struct use *u)
     return choice_of(u)->balance == KW_BALANCE_PREFIX;
 }
 
+static bool shares_prefixes(const struct use *u)
+{
+    return !u->trace || u->trace->hash_at || u->trace->before;
+}
+
 static bool is_on_demand(const struct use *u)
 {
     return choice_of(u)->term != KW_TERM_BATCH;
@@ -570,6 +575,11 @@ static const struct row {
     { "deployments[].speculative.acceptance", 0, 0, NULL, NULL },
     { "deployments[].speculative.draft", 0, 0, NULL, NULL },
     { "deployments[].speculative.draft.ms", 0, 0, NULL, NULL },
+    { "deployments[].kv_offload", GPUS, 0, shares_prefixes,
+      "platforms of GPUs, where the trace says which prompts share a prefix" },
+    { "deployments[].kv_offload.host_gib", 0, 0, NULL, NULL },
+    { "deployments[].kv_offload.gb_per_s", 0, 0, NULL, NULL },
+    { "deployments[].kv_offload.latency_us", 0, 0, NULL, NULL },
     { "deployments[].disaggregated", GPUS, 0, NULL, "platforms of GPUs" },
     { "deployments[].disaggregated.prefill", 0, 0, NULL, NULL },
     { "deployments[].disaggregated.prefill.engines", 0, 0, NULL, NULL },

@@ -14,6 +14,7 @@
 #include "sim/io/scenario/engines_apart.h"
 #include "sim/io/scenario/key_use.h"
 #include "sim/io/scenario/mitigations.h"
+#include "sim/io/scenario/offloading.h"
 #include "sim/io/scenario/schedule.h"
 #include "sim/io/scenario/slo_text.h"
 #include "sim/io/scenario/tco.h"
@@ -829,6 +830,7 @@ static enum kw_status read_deployment(struct kw_jnode o, const char *dflt_model,
         READ(read_scheduler(get(o, "scheduler"), &c->sched, err));
         READ(kw_drafting_read(o, cat, c, err));
         READ(kw_apart_set(o, &apart, cat, c, err));
+        READ(kw_offloading_read(o, c, err));
         READ(read_cold_start(get(o, "cold_start"), c, err));
         READ(read_scaling(o, &cat->autoscalers, c, err));
         int term = c->term, balance = c->balance;

@@ -514,6 +514,7 @@ void kw_choice_deployment(const struct kw_choice *c, struct kw_deployment *d)
     d->sched = c->sched;
     d->ranks = c->dp;
     d->speculative = c->speculative;
+    d->offload = c->offload;
     d->disaggregated = c->disaggregated;
     d->scaling = c->scaling;
     d->balance = c->balance;
@@ -612,6 +613,8 @@ enum kw_status kw_choice_check(const struct kw_choice *c, struct kw_error *err)
                        c->name);
     if (c->speculative.tokens && c->lora.adapters)
         return kw_fail(err, KW_ERANGE, "%s: LoRA adapters are not simulated with speculative decoding", c->name);
+    if (c->sched.host_blocks && c->lora.adapters)
+        return kw_fail(err, KW_ERANGE, "%s: LoRA adapters are not simulated with kv_offload", c->name);
     if (s->max_replicas == 0) return kw_fail(err, KW_ERANGE, "%s: max_replicas is 0, want at least 1", c->name);
     if (s->keep_warm > s->max_replicas)
         return kw_fail(err, KW_ERANGE, "%s: keep_warm %" PRIu32 " exceeds max_replicas %" PRIu32, c->name, s->keep_warm,
@@ -833,6 +836,17 @@ char *kw_choice_drafting(const struct kw_choice *c, char *buf, size_t size)
     return buf;
 }
 
+char *kw_choice_offload_text(const struct kw_choice *c, char *buf, size_t size)
+{
+    buf[0] = 0;
+    if (!c->sched.host_blocks) return buf;
+    double block = c->profile->kv_bytes_per_token * c->sched.block_size;
+    snprintf(buf, size, "KV blocks in %.4g GiB of the host, at %.4g GB/s to each GPU after %.4g us",
+             c->sched.host_blocks * block * 0x1p-30, block / c->tp * 1e3 / (double)c->offload.block_ps,
+             1e-3 * (double)c->offload.latency);
+    return buf;
+}
+
 char *kw_choice_settings(const struct kw_choice *c, char *buf, size_t size)
 {
     const struct kw_platform *p = c->platform;
@@ -908,6 +922,7 @@ char *kw_choice_settings(const struct kw_choice *c, char *buf, size_t size)
     char drafting[240];
     if (*kw_choice_drafting(c, drafting, sizeof drafting)) append(buf, size, "; ", drafting);
     if (*kw_choice_engines_text(c, drafting, sizeof drafting)) append(buf, size, "; ", drafting);
+    if (*kw_choice_offload_text(c, drafting, sizeof drafting)) append(buf, size, "; ", drafting);
     if (c->region) append(buf, size, " region=", c->region->vendor);
     if (c->via) append(buf, size, " via=", kw_region_name(c->via));
     if (c->lora.adapters && c->profile) {

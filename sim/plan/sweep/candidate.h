@@ -84,6 +84,7 @@ struct kw_choice { /* one deployment of a candidate */
     const struct kw_profile *prefill;      /* of the engines that prefill, profile being of the others; borrowed */
     struct kw_link kv_link;                /* between two of their GPUs */
     struct kw_speculative speculative;     /* tokens 0: none */
+    struct kw_kv_offload offload;          /* of sched.host_blocks */
     const struct kw_profile *draft;        /* of its draft model; NULL: it has none; borrowed */
     enum kw_term term;
     struct kw_sched_config sched;          /* from the profile, then overrides */
@@ -256,6 +257,8 @@ enum kw_status kw_choice_check(const struct kw_choice *c, struct kw_error *err);
 
 /* "3 tokens a step drafted by llama-3.2-1b (steps published), right with probability 0.7 (2.533 tokens a step)": what the user said; "" without drafts. Returns buf. */
 char *kw_choice_drafting(const struct kw_choice *c, char *buf, size_t size);
+/* "KV blocks in 20 GiB of the host, at 50 GB/s to each GPU after 20 us"; "" without a tier. Returns buf. */
+char *kw_choice_offload_text(const struct kw_choice *c, char *buf, size_t size);
 /* "1 engine of tp 1 prefills, 2 of tp 2 decode, KV cache at 50 GB/s after 10 us": "" where none is apart. Returns buf. */
 char *kw_choice_engines_text(const struct kw_choice *c, char *buf, size_t size);
 #define KW_CHOICE_SPLIT 64

@@ -124,7 +124,8 @@ enum kw_status kw_evaluate_outcome(const struct kw_candidate *c, const struct kw
     uint64_t pings = 0, held = 0, found = 0, verified = 0, verified_tokens = 0;
     bool pooled = false;
     kw_ns held_ns = 0;
-    int64_t hit = 0, prompts = 0;
+    int64_t hit = 0, loaded = 0, prompts = 0;
+    bool host = false;
     for (uint32_t d = 0; d < c->n; d++) {
         const struct kw_choice *choice = &c->choice[d];
         const struct kw_ledger *l = &o->ledger[d];
@@ -133,6 +134,8 @@ enum kw_status kw_evaluate_outcome(const struct kw_candidate *c, const struct kw
         replicas |= kind != KW_KIND_API;
         if (kind != KW_KIND_API) {
             hit += l->tokens_cached;
+            loaded += l->tokens_loaded;
+            host |= choice->sched.host_blocks > 0;
             prompts += l->tokens_in;
         }
         if (kind != KW_KIND_API) gpus = kw_gpus_per_replica(choice->gpu, choice->gpus);
@@ -193,6 +196,8 @@ enum kw_status kw_evaluate_outcome(const struct kw_candidate *c, const struct kw
     sample[KW_METRIC_PINGS] = pings ? (double)pings / o->passes : NAN;
     sample[KW_METRIC_FOUND_WARM] = pooled ? (double)found / o->passes : NAN;
     sample[KW_METRIC_PREFIX_HIT] = hit > 0 ? (double)hit / (double)prompts : NAN;
+    sample[KW_METRIC_HOST_HIT] = host && prompts ? (double)loaded / (double)prompts : NAN;
+    sample[KW_METRIC_HOST_TOKENS] = host ? (double)loaded / o->passes : NAN;
     sample[KW_METRIC_DRAFT_TOKENS] = verified ? (double)verified_tokens / (double)verified : NAN;
     const struct kw_ledger *a = &adapters;
     bool adapted = a->adapter_requests > 0;

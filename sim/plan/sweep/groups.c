@@ -95,6 +95,10 @@ void kw_point_groups_evaluate(struct kw_point *p, uint32_t r, const struct kw_ca
         if (c->choice[i - p->n_classes].pooled) v[KW_METRIC_FOUND_WARM] = (double)l->found_warm / o->passes;
         if (c->choice[i - p->n_classes].platform->kind != KW_KIND_API && l->tokens_cached > 0)
             v[KW_METRIC_PREFIX_HIT] = (double)l->tokens_cached / (double)l->tokens_in;
+        if (c->choice[i - p->n_classes].sched.host_blocks && l->tokens_in > 0) {
+            v[KW_METRIC_HOST_HIT] = (double)l->tokens_loaded / (double)l->tokens_in;
+            v[KW_METRIC_HOST_TOKENS] = (double)l->tokens_loaded / o->passes;
+        }
         if (l->verified) v[KW_METRIC_DRAFT_TOKENS] = (double)l->verified_tokens / (double)l->verified;
         if (l->adapter_requests) {
             v[KW_METRIC_ADAPTER_COLD] = (double)l->adapter_cold / (double)l->adapter_requests;

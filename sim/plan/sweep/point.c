@@ -76,6 +76,11 @@ const struct kw_metric_info kw_metric_info[] = {
     [KW_METRIC_PREFIX_HIT] = { "prefix_hit", "1",
                                "share of the prompt tokens at replicas that their prefix caches held; nan where none "
                                "did" },
+    [KW_METRIC_HOST_HIT] = { "host_hit", "1",
+                             "share of the prompt tokens at replicas that was loaded from the host's memory, part "
+                             "of prefix_hit; nan without kv_offload" },
+    [KW_METRIC_HOST_TOKENS] = { "host_tokens", "1",
+                                "prompt tokens loaded from the host's memory in the window; nan without kv_offload" },
     [KW_METRIC_CLASS_WORST] = { "class_worst", "1",
                                 "worst figure of a class and model over its limit, above 1 misses; nan where all "
                                 "requests are of one" },

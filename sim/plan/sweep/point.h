@@ -49,6 +49,8 @@ enum kw_metric { /* in the order of kw_metric_info; the scalars of a replication
                  KW_METRIC_ADAPTER_LOADS,
                  KW_METRIC_FOUND_WARM,
                  KW_METRIC_PREFIX_HIT,
+                 KW_METRIC_HOST_HIT,
+                 KW_METRIC_HOST_TOKENS,
                  KW_METRIC_DRAFT_TOKENS,
                  KW_METRICS
 };

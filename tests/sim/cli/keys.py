@@ -99,6 +99,8 @@ LAW = {"constant": "3"}
 LATENCY = {"ttft": {"constant": "0.4"}, "output_rate": {"constant": "90"}}
 PAIR = one(dict(GPU, platform="modal", gpu="L4", tp=2, keep_warm=1, max_replicas=1))
 DRAFTS = one(dict(GPU, platform="lambda", replicas=1, speculative={"tokens": 2, "acceptance": "0.6", "draft": "ngram"}))
+OFFLOADS = one(dict(GPU, platform="lambda", replicas=1, scheduler={"num_blocks": 230},
+                    kv_offload={"host_gib": 20, "gb_per_s": 50, "latency_us": 20}), of=PREFIX)
 APART = one(dict(GPU, platform="modal", keep_warm=1, max_replicas=1, disaggregated={"prefill": {"engines": 1}, "decode": {"engines": 1}, "link": "nvlink-4"}))
 MOE = dict(one(dict(GPU, platform="modal", keep_warm=1, max_replicas=1)), model="qwen3-30b-a3b")
 GROQ = one(dict({"platform": "groq"}, **LATENCY))
@@ -195,6 +197,9 @@ KEYS = {
     "deployments[].speculative.tokens": does(DRAFTS, 1, 4, wrong=(GROQ,)),
     "deployments[].speculative.acceptance": does(DRAFTS, "0.2", ["0.9", "0.8"]),
     "deployments[].speculative.draft": does(DRAFTS, {"ms": "3"}, "llama-3.2-1b"),
+    "deployments[].kv_offload.host_gib": does(OFFLOADS, 0, 20, wrong=(GROQ,)),
+    "deployments[].kv_offload.gb_per_s": does(OFFLOADS, "1", 50),
+    "deployments[].kv_offload.latency_us": does(OFFLOADS, 0, 200000),
     "deployments[].disaggregated.prefill.engines": does(APART, 1, 2, wrong=(GROQ,)),
     "deployments[].disaggregated.prefill.tp": does(APART, 1, 2),
     "deployments[].disaggregated.decode.engines": does(APART, 1, 2),

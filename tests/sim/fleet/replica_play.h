@@ -42,10 +42,11 @@ struct load {
     uint32_t ranks;               /* 0: one alone */
     struct kw_speculative drafts; /* of c.draft_tokens */
     struct kw_disaggregated pair; /* decode 0: none */
+    struct kw_kv_offload offload; /* of c.host_blocks */
 };
 struct outcome {
     kw_ns first[MANY], finish[MANY], end;
-    uint32_t cached[MANY], lost;
+    uint32_t cached[MANY], loaded[MANY], lost;
     struct kw_replica_count count;
 };
 
@@ -65,6 +66,7 @@ static void play(const struct load *l, const struct kw_steptime *time, enum kw_s
     CHECK(kw_rng_init(&luck, 1, 0, KW_RNG_ADAPTER, &err) == KW_OK);
     CHECK(kw_replica_adapt(&r, &lora, false, &luck, &err) == KW_OK);
     if (l->drafts.tokens) kw_replica_speculate(&r, &l->drafts);
+    if (l->c.host_blocks) kw_replica_offload(&r, &l->offload);
     bool live[MANY] = { false }, killed = false;
     uint32_t slot[MANY], next = 0;
     for (kw_ns now = 0;;) {
@@ -110,8 +112,10 @@ static void play(const struct load *l, const struct kw_steptime *time, enum kw_s
                 CHECK(live[id] && slot[id] == out.finished[i].slot && o->first[id] >= 0);
                 o->finish[id] = now;
                 o->cached[id] = kw_replica_cached(&r, slot[id]);
+                o->loaded[id] = kw_replica_loaded(&r, slot[id]);
                 live[id] = false;
             }
+            CHECK(!r.sched || kw_sched_host_blocks(r.sched) <= l->c.host_blocks);
             if (r.sched && !kw_sched_check(r.sched, &err)) CHECK_STR(err.msg, "");
             o->end = now;
         } else {
