@@ -3,7 +3,7 @@
  *
  * The least recently used block leaves where a new one finds no room. Whoever stores or reads a run of blocks does so from
  * its last block to its first, so a run loses its last blocks first and what is left can be found from its start.
- * Source: vLLM's v1/kv_offload LRU manager, 0.19 (touch goes through the blocks in reverse). */
+ * Source: vLLM's v1/kv_offload/lru_manager.py @3a04cf8f (touch goes through the blocks in reverse). */
 #ifndef KW_ENGINE_SCHEDULER_HOST_TIER_H
 #define KW_ENGINE_SCHEDULER_HOST_TIER_H
 #include <stdbool.h>
