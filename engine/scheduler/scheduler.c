@@ -6,6 +6,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+const char *const kw_sched_policy_name[] = { [KW_SCHED_VLLM] = "vllm",
+                                             [KW_SCHED_PREFILL_FIRST] = "prefill_first",
+                                             [KW_SCHED_SARATHI] = "sarathi",
+                                             [KW_SCHED_STATIC] = "static",
+                                             [KW_SCHED_TRTLLM] = "trtllm",
+                                             [KW_SCHED_TRTLLM_MAX_UTILIZATION] = "trtllm_max_utilization",
+                                             [KW_SCHED_TRTLLM_MAX_UTILIZATION + 1] = NULL };
+
 #define NONE UINT32_MAX
 #define SLOT_BITS 24 /* of a completion key: end tick << SLOT_BITS | slot */
 enum { MOST_BLOCK_SIZE = 512 };

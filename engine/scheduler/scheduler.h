@@ -97,6 +97,7 @@ enum kw_sched_policy {
     KW_SCHED_TRTLLM,
     KW_SCHED_TRTLLM_MAX_UTILIZATION
 };
+extern const char *const kw_sched_policy_name[]; /* "vllm", ...; NULL after the last */
 
 #define KW_SCHED_MAX_LORAS 4096
 #define KW_SCHED_MAX_DRAFTS 32

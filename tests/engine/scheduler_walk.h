@@ -512,13 +512,12 @@ static uint32_t run_case(const struct tested *t, struct verdict *v, FILE *show)
 
 static void print_case(FILE *f, const struct tested *t)
 {
-    static const char *policy[] = { "vllm", "prefill_first", "sarathi", "static" };
     const struct kw_sched_config *c = &t->c;
     fprintf(f,
             "  %s budget %" PRIu32 " seqs %" PRIu32 " model_len %" PRIu32 " block %" PRIu32 " blocks %" PRIu32
             "%s%s%s\n",
-            policy[c->policy], c->max_num_batched_tokens, c->max_num_seqs, c->max_model_len, c->block_size,
-            c->num_blocks, c->prefix_caching ? " prefix_caching" : "",
+            kw_sched_policy_name[c->policy], c->max_num_batched_tokens, c->max_num_seqs, c->max_model_len,
+            c->block_size, c->num_blocks, c->prefix_caching ? " prefix_caching" : "",
             c->reserve_full_prompt ? " reserve_full_prompt" : "", c->block_tables ? " block_tables" : "");
     for (uint32_t i = 0; i < t->n; i++) {
         const struct request *r = &t->r[i];

@@ -46,12 +46,10 @@ static enum kw_status choose(int *out, const char *word, const char *const words
 enum kw_status kw_cli_engine_options(struct kw_engine_options *want, const struct kw_options *o, const char *model,
                                      struct kw_error *err)
 {
-    static const char *const policies[] = { "vllm",   "prefill_first",          "sarathi", "static",
-                                            "trtllm", "trtllm_max_utilization", NULL }; /* enum kw_sched_policy */
-    static const char *const when[] = { "auto", "on", "off", NULL };                    /* enum kw_engine_async */
+    static const char *const when[] = { "auto", "on", "off", NULL }; /* enum kw_engine_async */
     int policy = 0, load = 0, async = 0;
     if (!model) return kw_fail(err, KW_EUSAGE, "want --model NAME or FOLDER");
-    enum kw_status st = choose(&policy, o->policy, policies, "policy", err);
+    enum kw_status st = choose(&policy, o->policy, kw_sched_policy_name, "policy", err);
     if (st == KW_OK) st = choose(&async, o->async_scheduling, when, "async-scheduling", err);
     if (st == KW_OK) st = choose(&load, o->load, kw_load_modes, "load", err);
     double rate = 0;

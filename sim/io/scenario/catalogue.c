@@ -137,6 +137,14 @@ static enum kw_status unknown_platform(const struct kw_catalogue *c, const char 
                    kw_nearest_hint(hint, name, names));
 }
 
+static void hash(const struct kw_json *doc, char hex[65])
+{
+    struct kw_sha256 sha;
+    kw_sha256_init(&sha);
+    kw_sha256_add(&sha, doc->text, doc->len);
+    kw_sha256_hex(&sha, hex);
+}
+
 /* The line of p in c->pinned_platforms begins with its hash. */
 static enum kw_status check_pinned_platform(const struct kw_catalogue *c, const struct kw_platform *p,
                                             struct kw_error *err)
@@ -160,7 +168,6 @@ static enum kw_status read_platform(const struct kw_catalogue *c, struct kw_plat
                                     const char *file, struct kw_error *err)
 {
     struct kw_json doc;
-    struct kw_sha256 sha;
     *p = (struct kw_platform){ .n_gpus = 0 };
     if (strlen(path) >= sizeof p->file || strpbrk(path, "\r\n"))
         return kw_fail(err, KW_ERANGE, "%.80s...: a platform file's path may have %zu bytes, none of them a newline",
@@ -168,11 +175,9 @@ static enum kw_status read_platform(const struct kw_catalogue *c, struct kw_plat
     enum kw_status st = kw_json_load(&doc, file, err);
     if (st != KW_OK) return st;
     st = kw_platform_parse(p, file, doc.text, doc.len, err);
-    kw_sha256_init(&sha);
-    kw_sha256_add(&sha, doc.text, doc.len);
+    if (st == KW_OK) hash(&doc, p->sha256);
     kw_json_free(&doc);
     if (st != KW_OK) return st;
-    kw_sha256_hex(&sha, p->sha256);
     kw_platform_as_of(p, c->as_of);
     snprintf(p->file, sizeof p->file, "%s", path);
     if ((st = check_pinned_platform(c, p, err)) != KW_OK) kw_platform_free(p);
@@ -293,7 +298,6 @@ static enum kw_status load_profile(const struct kw_catalogue *c, struct kw_profi
                                    const char *file, struct kw_error *err)
 {
     struct kw_json doc;
-    struct kw_sha256 sha;
     *p = (struct kw_profile){ 0 };
     if (strlen(path) >= sizeof p->file || strpbrk(path, "\r\n"))
         return kw_fail(err, KW_ERANGE, "%.80s...: a profile's path may have %zu bytes, none of them a newline", path,
@@ -301,11 +305,9 @@ static enum kw_status load_profile(const struct kw_catalogue *c, struct kw_profi
     enum kw_status st = kw_json_load(&doc, file, err);
     if (st != KW_OK) return st;
     st = kw_profile_parse(p, file, doc.text, doc.len, err);
-    kw_sha256_init(&sha);
-    kw_sha256_add(&sha, doc.text, doc.len);
+    if (st == KW_OK) hash(&doc, p->sha256);
     kw_json_free(&doc);
     if (st != KW_OK) return st;
-    kw_sha256_hex(&sha, p->sha256);
     snprintf(p->file, sizeof p->file, "%s", path);
     if ((st = check_pinned(c, "profile", p->file, p->sha256, err)) != KW_OK) kw_profile_free(p);
     return st;
@@ -315,17 +317,14 @@ enum kw_status kw_catalogue_model_file(struct kw_catalogue *c, const char *path,
 {
     struct kw_catalogue_file *f = find_file(c, path);
     struct kw_json doc;
-    struct kw_sha256 sha;
     if (f && f->model_sha256[0]) return KW_OK;
     if (strpbrk(path, "\r\n")) return kw_fail(err, KW_ERANGE, "%.80s...: no path of a model has a newline in it", path);
     enum kw_status st = kw_json_load(&doc, file, err);
     if (st != KW_OK) return st;
-    kw_sha256_init(&sha);
-    kw_sha256_add(&sha, doc.text, doc.len);
-    kw_json_free(&doc);
     if (!f) st = add_file(c, path, &f, err);
+    if (st == KW_OK) hash(&doc, f->model_sha256);
+    kw_json_free(&doc);
     if (st != KW_OK) return st;
-    kw_sha256_hex(&sha, f->model_sha256);
     return check_pinned(c, "model", path, f->model_sha256, err);
 }
 

@@ -191,12 +191,10 @@ static enum kw_status read_retry(struct kw_jnode o, struct kw_client_retry *r, s
  * message names the key that is wrong where one alone is. */
 static enum kw_status read_scheduler(struct kw_jnode o, struct kw_sched_config *c, struct kw_error *err)
 {
-    static const char *const policies[] = { "vllm",   "prefill_first",          "sarathi", "static",
-                                            "trtllm", "trtllm_max_utilization", NULL }; /* enum kw_sched_policy */
     if (!kw_json_present(o)) return KW_OK;
     int policy = c->policy;
     enum kw_status st = known_keys(o, "deployments[].scheduler", err);
-    READ(kw_json_enum_or(get(o, "policy"), policy, policies, &policy, err));
+    READ(kw_json_enum_or(get(o, "policy"), policy, kw_sched_policy_name, &policy, err));
     READ(count_or(get(o, "max_num_batched_tokens"), c->max_num_batched_tokens, 1, 1 << 20, &c->max_num_batched_tokens,
                   err));
     READ(count_or(get(o, "max_num_seqs"), c->max_num_seqs, 1, 65536, &c->max_num_seqs, err));
@@ -210,7 +208,7 @@ static enum kw_status read_scheduler(struct kw_jnode o, struct kw_sched_config *
     READ(kw_json_bool_or(get(o, "async_scheduling"), c->async_scheduling && can_async, &c->async_scheduling, err));
     if (st == KW_OK && c->async_scheduling && !can_async)
         st = kw_json_fail(get(o, "async_scheduling"), KW_ERANGE, err,
-                          "only the policies vllm and sarathi schedule ahead");
+                          "only the kw_sched_policy_name vllm and sarathi schedule ahead");
     if (st == KW_OK && (c->block_size & (c->block_size - 1)))
         st = kw_json_fail(get(o, "block_size"), KW_ERANGE, err, "want a power of two; got %u", c->block_size);
     if (st == KW_OK && c->max_num_batched_tokens < c->max_num_seqs)
@@ -218,7 +216,7 @@ static enum kw_status read_scheduler(struct kw_jnode o, struct kw_sched_config *
                           c->max_num_batched_tokens, c->max_num_seqs);
     if (st == KW_OK && policy >= KW_SCHED_TRTLLM && c->max_num_batched_tokens < c->block_size)
         st = kw_json_fail(o, KW_ERANGE, err, "max_num_batched_tokens (%u) must be >= block_size (%u) with %s",
-                          c->max_num_batched_tokens, c->block_size, policies[policy]);
+                          c->max_num_batched_tokens, c->block_size, kw_sched_policy_name[policy]);
     return st;
 }
 
