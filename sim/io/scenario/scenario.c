@@ -208,7 +208,7 @@ static enum kw_status read_scheduler(struct kw_jnode o, struct kw_sched_config *
     READ(kw_json_bool_or(get(o, "async_scheduling"), c->async_scheduling && can_async, &c->async_scheduling, err));
     if (st == KW_OK && c->async_scheduling && !can_async)
         st = kw_json_fail(get(o, "async_scheduling"), KW_ERANGE, err,
-                          "only the kw_sched_policy_name vllm and sarathi schedule ahead");
+                          "only the policies vllm and sarathi schedule ahead");
     if (st == KW_OK && (c->block_size & (c->block_size - 1)))
         st = kw_json_fail(get(o, "block_size"), KW_ERANGE, err, "want a power of two; got %u", c->block_size);
     if (st == KW_OK && c->max_num_batched_tokens < c->max_num_seqs)
